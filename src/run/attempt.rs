@@ -8,6 +8,8 @@ use crate::error::Problem;
 use crate::run::id::{AttemptId, RunId, Time};
 use crate::run::value::{Table, Value};
 
+pub use crate::series::number::Number;
+
 /// The version of the format this program writes, and the newest it reads.
 pub const FORMAT: i64 = 1;
 
@@ -56,24 +58,7 @@ impl Status {
     }
 }
 
-/// A number as it was logged: integers stay integers.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Number {
-    /// An integer, exact.
-    Int(i128),
-    /// A double, NaN and infinities included.
-    Float(f64),
-}
-
 impl Number {
-    /// As a double; a large integer loses precision.
-    pub fn as_f64(self) -> f64 {
-        match self {
-            Number::Int(int) => int as f64,
-            Number::Float(float) => float,
-        }
-    }
-
     /// The number a value is, if it is one.
     pub fn of(value: &Value) -> Option<Self> {
         match value {

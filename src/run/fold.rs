@@ -355,7 +355,8 @@ fn apply_one(run: &mut Run, id: &EditId, edit: &Edit) {
     }
 }
 
-fn tombstone(bytes: &[u8]) -> Result<Tombstone, Problem> {
+/// Reads the tombstone of a purged run.
+pub fn tombstone(bytes: &[u8]) -> Result<Tombstone, Problem> {
     let table = text::read(bytes)?;
     let reader = Reader(&table);
     reader.format()?;

@@ -175,7 +175,8 @@ pub fn slug(path: &[u8]) -> String {
         last.pop();
         last.push('_');
     }
-    last
+    // A name is never empty, not even that of a damaged pointer without a path.
+    if last.is_empty() { "_".to_owned() } else { last }
 }
 
 /// A made-up name for a run, `quiet-otter`, drawn from `random`.
@@ -270,6 +271,7 @@ mod tests {
         assert_eq!(slug(b"a__b"), "a__b");
         assert_eq!(slug("é/ü".as_bytes()), "_");
         assert_eq!(slug(b"x."), "x_");
+        assert_eq!(slug(b""), "_");
         assert_eq!(slug(&[b'a'; 100]).len(), 60);
     }
 

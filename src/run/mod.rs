@@ -12,6 +12,9 @@ pub mod record;
 pub mod text;
 pub mod value;
 
+#[cfg(test)]
+mod tests;
+
 use indexmap::IndexMap;
 
 use crate::run::attempt::{Code, Definition, Facts, Input, Status, Summary};

@@ -11,6 +11,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use crate::error::Problem;
 use crate::run::value::{Table, Value};
 
+pub use crate::series::number::write_float;
+
 /// The section whose nested dicts are written as dotted keys.
 const DOTTED: &str = "params";
 
@@ -52,16 +54,6 @@ pub fn write_key(key: &str) -> String {
     match !key.is_empty() && key.bytes().all(bare) {
         true => key.to_owned(),
         false => quoted(key),
-    }
-}
-
-/// Writes a double: the shortest text that reads back the same, always with a point, an exponent, `nan` or `inf`.
-pub fn write_float(float: f64) -> String {
-    match float {
-        _ if float.is_nan() => "nan".to_owned(),
-        _ if float == f64::INFINITY => "inf".to_owned(),
-        _ if float == f64::NEG_INFINITY => "-inf".to_owned(),
-        _ => format!("{float:?}"),
     }
 }
 
