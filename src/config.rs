@@ -1,0 +1,736 @@
+//! Settings: the defaults that `xtrack.toml` gives a project, and git's `xtrack.*`, which override them per clone.
+//!
+//! Knows the keys and what they may hold; reads no file and runs nothing: no setting can name a command. What is in
+//! `xtrack.toml` came with the code, perhaps from a stranger, so it may not name files outside of the project whose
+//! content would be recorded; git's config is the user's own.
+
+use indexmap::IndexMap;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::error::Problem;
+use crate::human;
+use crate::run::attempt::{Definition, Goal};
+use crate::run::id::check_name;
+
+/// The file, at the top of the repository, that these settings are read from.
+const FILE: &str = "xtrack.toml";
+
+/// Settings, each with its default where nothing is said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The experiment of runs that name none.
+    pub experiment: Option<String>,
+    /// Known experiments, and what each is about.
+    pub experiments: IndexMap<String, String>,
+    /// The metric that matters most.
+    pub primary: Option<String>,
+    /// Files of params.
+    pub params: Vec<String>,
+    /// Files of metrics.
+    pub metrics: Vec<String>,
+    /// Globs of artifacts.
+    pub artifacts: Vec<String>,
+    /// Inputs, as `[NAME=]PATH`.
+    pub inputs: Vec<String>,
+    /// Environment variables that are kept.
+    pub environment: Vec<String>,
+    /// Whether options of the command that look like params are taken as params.
+    pub params_from_command: bool,
+    /// Names and patterns of secrets, besides those known to everyone.
+    pub redact: Vec<String>,
+    /// What a snapshot of the code holds.
+    pub snapshot: SnapshotSettings,
+    /// What is said of metrics.
+    pub definitions: IndexMap<String, Definition>,
+}
+
+/// What a snapshot of the code holds, and up to which size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotSettings {
+    /// Whether one is taken at all.
+    pub enabled: bool,
+    /// Whether it holds untracked files.
+    pub untracked: bool,
+    /// The largest untracked file, in bytes.
+    pub file_max: u64,
+    /// The most untracked files.
+    pub files_max: usize,
+    /// The most bytes of untracked files together.
+    pub total_max: u64,
+    /// Globs of files that are never in one, besides those known to hold secrets.
+    pub secrets: Vec<String>,
+}
+
+impl Default for SnapshotSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            untracked: true,
+            file_max: 256 << 10,
+            files_max: 200,
+            total_max: 4 << 20,
+            secrets: Vec::new(),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            experiment: None,
+            experiments: IndexMap::new(),
+            primary: None,
+            params: Vec::new(),
+            metrics: Vec::new(),
+            artifacts: Vec::new(),
+            inputs: Vec::new(),
+            environment: Vec::new(),
+            params_from_command: true,
+            redact: Vec::new(),
+            snapshot: SnapshotSettings::default(),
+            definitions: IndexMap::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the text of `xtrack.toml`, if there is one, and lays git's `xtrack.*` pairs over it.
+    pub fn read(text: Option<&str>, git: &[(String, String)]) -> Result<Config, Problem> {
+        let mut config = Config::default();
+        if let Some(text) = text {
+            config.read_file(text)?;
+        }
+        config.read_git(git)?;
+        Ok(config)
+    }
+
+    fn read_file(&mut self, text: &str) -> Result<(), Problem> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let document = DeTable::parse(text).map_err(|error| malformed(text, &error))?;
+        for (path, key, value) in entries(document.get_ref()) {
+            let at = |offset| format!("'{FILE}' line {}", line(text, offset));
+            let given = given(value)
+                .map_err(|kind| Problem::usage(format!("{}: '{}' holds {kind}", at(key), path.join("."))))?;
+            self.set(&path, given, Source::File).map_err(|problem| about(&at(key), problem))?;
+        }
+        Ok(())
+    }
+
+    fn read_git(&mut self, pairs: &[(String, String)]) -> Result<(), Problem> {
+        let mut lists: IndexMap<String, Vec<String>> = IndexMap::new();
+        for (key, value) in pairs {
+            lists.entry(key.clone()).or_default().push(value.clone());
+        }
+        for (key, values) in lists {
+            // Where runs are kept is the store's own setting.
+            if key.eq_ignore_ascii_case("runsprefix") {
+                continue;
+            }
+            let problem = |problem| about(&format!("git config 'xtrack.{}'", key.escape_debug()), problem);
+            self.set(&git_path(&key), Given::Git(values), Source::Git).map_err(problem)?;
+        }
+        Ok(())
+    }
+
+    /// Sets what `path` names; the names of experiments and metrics are the user's, all else is in [`SETTINGS`].
+    fn set(&mut self, path: &[String], given: Given, source: Source) -> Result<(), Problem> {
+        match path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            // An empty `[section]` sets nothing.
+            [section] if matches!(given, Given::Table) && SECTIONS.contains(section) => Ok(()),
+            ["experiments", name @ ..] if !name.is_empty() => {
+                let name = name.join(".");
+                check_name("an experiment", &name)?;
+                self.experiments.insert(name, given.text()?);
+                Ok(())
+            }
+            ["metric", _, ..] if matches!(given, Given::Table) => Ok(()),
+            ["metric", name @ .., key] if !name.is_empty() => self.define(&name.join("."), key, &given),
+            names => self.set_known(&names.join("."), given, source),
+        }
+    }
+
+    fn set_known(&mut self, name: &str, given: Given, source: Source) -> Result<(), Problem> {
+        let wanted = source.spelling(name);
+        let setting = SETTINGS.iter().find(|setting| source.spelling(setting.name) == wanted);
+        let setting = setting.ok_or_else(|| unknown(name))?;
+        match setting.place {
+            Place::Name(place) => {
+                let text = given.text()?;
+                check_name(&format!("'{}'", setting.name), &text)?;
+                *place(self) = Some(text);
+            }
+            Place::List(place) => *place(self) = given.list()?,
+            Place::Files(place) => {
+                let files = given.list()?;
+                if source == Source::File {
+                    files.iter().try_for_each(|file| check_within(setting.name, file))?;
+                }
+                *place(self) = files;
+            }
+            Place::Bool(place) => *place(self) = given.bool()?,
+            Place::Size(place) => *place(self) = given.size()?,
+            Place::Count(place) => {
+                *place(self) = given.count()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn define(&mut self, name: &str, key: &str, given: &Given) -> Result<(), Problem> {
+        check_name("a metric", name)?;
+        let definition = self.definitions.entry(name.to_owned()).or_default();
+        match key.to_ascii_lowercase().as_str() {
+            "goal" => {
+                let goal = given.text()?;
+                let goal = Goal::parse(&goal)
+                    .ok_or_else(|| Problem::usage(format!("it is {goal:?}: a goal is 'min' or 'max'")))?;
+                definition.goal = Some(goal);
+            }
+            "unit" => definition.unit = Some(given.text()?),
+            _ => {
+                let hint = match human::nearest(key, ["goal", "unit"]) {
+                    Some(nearest) => format!("did you mean '{nearest}'?"),
+                    None => "a metric has a 'goal' and a 'unit'".to_owned(),
+                };
+                return Err(Problem::usage(format!(
+                    "there is no setting '{}' of a metric",
+                    key.escape_debug()
+                ))
+                .hint(hint));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A commented `xtrack.toml` to begin with.
+pub const EXAMPLE: &str = r#"# What `git xtrack record` does here unless its options say otherwise.
+# Every line can go; `git config xtrack.KEY VALUE` overrides one in a clone, as `git config xtrack.experiment mine`.
+
+# The experiment of runs that name none, and the metric that matters most.
+#experiment = "baseline"
+#primary = "accuracy"
+
+#[experiments]
+#baseline = "what everything else is compared with"
+
+[record]
+# Files of params and metrics (TOML, YAML or JSON), and globs of files that a run produces.
+#params = ["params.yaml"]
+#metrics = ["metrics.json"]
+#artifacts = ["plots/*.png"]
+
+# What a run reads, by digest: a path, or NAME=PATH.
+#inputs = ["train=data/train.csv"]
+
+# Environment variables whose values are kept, by name.
+#environment = ["CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"]
+
+# Whether `--lr=0.1`, `--lr 0.1` and `lr=0.1` of the command are params.
+params_from_command = true
+
+# Names of secrets, and patterns of them, besides passwords, tokens and keys.
+#redact = ["licence_code", "corp-[0-9]{8}"]
+
+[snapshot]
+# The code that ran is kept with the run, uncommitted changes and small untracked files too.
+enabled = true
+untracked = true
+file_max = "256 KiB"
+files_max = 200
+total_max = "4 MiB"
+#secrets = ["*.licence"]
+
+# What is better, and the unit.
+#[metric.accuracy]
+#goal = "max"
+#unit = "%"
+"#;
+
+/// A setting and where it is kept.
+struct Setting {
+    name: &'static str,
+    place: Place,
+}
+
+/// Where a setting is kept, by what it holds.
+enum Place {
+    Name(fn(&mut Config) -> &mut Option<String>),
+    List(fn(&mut Config) -> &mut Vec<String>),
+    /// Files whose content is recorded.
+    Files(fn(&mut Config) -> &mut Vec<String>),
+    Bool(fn(&mut Config) -> &mut bool),
+    Size(fn(&mut Config) -> &mut u64),
+    Count(fn(&mut Config) -> &mut usize),
+}
+
+const SECTIONS: &[&str] = &["experiments", "record", "snapshot", "metric"];
+
+const SETTINGS: &[Setting] = &[
+    Setting { name: "experiment", place: Place::Name(|config| &mut config.experiment) },
+    Setting { name: "primary", place: Place::Name(|config| &mut config.primary) },
+    Setting { name: "record.params", place: Place::Files(|config| &mut config.params) },
+    Setting { name: "record.metrics", place: Place::Files(|config| &mut config.metrics) },
+    Setting { name: "record.artifacts", place: Place::Files(|config| &mut config.artifacts) },
+    Setting { name: "record.inputs", place: Place::List(|config| &mut config.inputs) },
+    Setting { name: "record.environment", place: Place::List(|config| &mut config.environment) },
+    Setting {
+        name: "record.params_from_command",
+        place: Place::Bool(|config| &mut config.params_from_command),
+    },
+    Setting { name: "record.redact", place: Place::List(|config| &mut config.redact) },
+    Setting { name: "snapshot.enabled", place: Place::Bool(|config| &mut config.snapshot.enabled) },
+    Setting { name: "snapshot.untracked", place: Place::Bool(|config| &mut config.snapshot.untracked) },
+    Setting { name: "snapshot.file_max", place: Place::Size(|config| &mut config.snapshot.file_max) },
+    Setting { name: "snapshot.files_max", place: Place::Count(|config| &mut config.snapshot.files_max) },
+    Setting { name: "snapshot.total_max", place: Place::Size(|config| &mut config.snapshot.total_max) },
+    Setting { name: "snapshot.secrets", place: Place::List(|config| &mut config.snapshot.secrets) },
+];
+
+/// Who says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    File,
+    Git,
+}
+
+impl Source {
+    /// A key as this source spells it: git knows neither underscores nor, in the last part, capitals.
+    fn spelling(self, name: &str) -> String {
+        match self {
+            Source::File => name.to_owned(),
+            Source::Git => name.to_ascii_lowercase().replace(['_', '-'], ""),
+        }
+    }
+}
+
+/// What was given for a setting, before its type is known.
+enum Given {
+    Text(String),
+    Int(i64),
+    Bool(bool),
+    List(Vec<String>),
+    Table,
+    /// All values that git has for the key, in order.
+    Git(Vec<String>),
+}
+
+impl Given {
+    fn text(&self) -> Result<String, Problem> {
+        match self {
+            Given::Text(text) => Ok(text.clone()),
+            Given::Git(values) => Ok(last(values)),
+            _ => Err(self.other_than("a text in quotes")),
+        }
+    }
+
+    fn list(&self) -> Result<Vec<String>, Problem> {
+        match self {
+            Given::List(list) => Ok(list.clone()),
+            Given::Text(text) => Ok(vec![text.clone()]),
+            Given::Git(values) => Ok(values.iter().flat_map(|value| parts(value)).collect()),
+            _ => Err(self.other_than("a list of texts")),
+        }
+    }
+
+    fn bool(&self) -> Result<bool, Problem> {
+        match self {
+            Given::Bool(bool) => Ok(*bool),
+            Given::Git(values) => match last(values).to_ascii_lowercase().as_str() {
+                "true" | "yes" | "on" | "1" => Ok(true),
+                "false" | "no" | "off" | "0" | "" => Ok(false),
+                _ => Err(self.other_than("true or false")),
+            },
+            _ => Err(self.other_than("true or false")),
+        }
+    }
+
+    fn size(&self) -> Result<u64, Problem> {
+        let size = match self {
+            Given::Int(int) => u64::try_from(*int).ok(),
+            Given::Text(text) => human::parse_size(text),
+            Given::Git(values) => human::parse_size(&last(values)),
+            _ => None,
+        };
+        size.ok_or_else(|| self.other_than("a size, like 262144 or \"256 KiB\""))
+    }
+
+    fn count(&self) -> Result<usize, Problem> {
+        let count = match self {
+            Given::Int(int) => usize::try_from(*int).ok(),
+            Given::Git(values) => last(values).trim().parse().ok(),
+            _ => None,
+        };
+        count.ok_or_else(|| self.other_than("a whole number"))
+    }
+
+    fn other_than(&self, wanted: &str) -> Problem {
+        let is = match self {
+            Given::Text(text) => format!("the text {text:?}"),
+            Given::Int(int) => int.to_string(),
+            Given::Bool(bool) => bool.to_string(),
+            Given::List(_) => "a list".to_owned(),
+            Given::Table => "a section".to_owned(),
+            Given::Git(values) => format!("{:?}", last(values)),
+        };
+        Problem::usage(format!("it is {is}, and should be {wanted}"))
+    }
+}
+
+fn last(values: &[String]) -> String {
+    values.last().cloned().unwrap_or_default()
+}
+
+/// The parts of a list in git's config: parted at commas, but not at those in `{a,b}` of a glob.
+fn parts(text: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut depth = 0_usize;
+    for character in text.chars() {
+        match character {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        match parts.last_mut() {
+            Some(part) if character != ',' || depth > 0 => part.push(character),
+            _ => parts.push(String::new()),
+        }
+    }
+    parts.iter().map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+}
+
+/// The keys of a document that hold no further keys, with where each stands; an empty section too.
+fn entries<'a>(document: &'a DeTable<'_>) -> Vec<(Vec<String>, usize, &'a DeValue<'a>)> {
+    let mut found = Vec::new();
+    let mut waiting = vec![(Vec::new(), document)];
+    while let Some((path, table)) = waiting.pop() {
+        for (key, value) in table.iter() {
+            let path: Vec<String> =
+                path.iter().cloned().chain([key.get_ref().clone().into_owned()]).collect();
+            match value.get_ref() {
+                DeValue::Table(nested) if !nested.is_empty() => waiting.push((path, nested)),
+                leaf => found.push((path, key.span().start, leaf)),
+            }
+        }
+    }
+    // In the order they are written, so that the first mistake is the one told.
+    found.sort_by_key(|(_, at, _)| *at);
+    found
+}
+
+/// What a value of the file is; the kind of it where no setting takes such a one.
+fn given(value: &DeValue<'_>) -> Result<Given, &'static str> {
+    match value {
+        DeValue::String(text) => Ok(Given::Text(text.clone().into_owned())),
+        DeValue::Boolean(bool) => Ok(Given::Bool(*bool)),
+        DeValue::Integer(int) => i64::from_str_radix(int.as_str(), int.radix())
+            .map(Given::Int)
+            .map_err(|_| "a number that is too large"),
+        DeValue::Table(_) => Ok(Given::Table),
+        DeValue::Array(list) => {
+            let text = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
+                DeValue::String(text) => Ok(text.clone().into_owned()),
+                _ => Err("a list of something else than texts"),
+            };
+            list.iter().map(text).collect::<Result<_, _>>().map(Given::List)
+        }
+        DeValue::Float(_) => Err("a number with a point, which no setting takes"),
+        DeValue::Datetime(_) => Err("a date, which no setting takes"),
+    }
+}
+
+/// The path that git's `xtrack.…` key stands for; in a metric's name dots are part of it.
+fn git_path(key: &str) -> Vec<String> {
+    key.split('.')
+        .enumerate()
+        .map(|(at, part)| if at == 0 { part.to_ascii_lowercase() } else { part.to_owned() })
+        .collect()
+}
+
+/// Refuses a file outside of the project: its content would be recorded, and pushed.
+fn check_within(setting: &str, file: &str) -> Result<(), Problem> {
+    let is_absolute = file.starts_with(['/', '\\', '~']) || file.as_bytes().get(1) == Some(&b':');
+    let is_above = file.split(['/', '\\']).any(|part| part == "..");
+    match is_absolute || is_above {
+        true => Err(Problem::usage(format!("it names {file:?}, which lies outside of the project")).hint(
+            format!(
+                "give it with an option of `record`, or in git's config: `git config --add xtrack.{} PATH`",
+                setting.replace('_', "")
+            ),
+        )),
+        false => Ok(()),
+    }
+}
+
+fn unknown(name: &str) -> Problem {
+    let known: Vec<&str> =
+        SETTINGS.iter().map(|setting| setting.name).chain(SECTIONS.iter().copied()).collect();
+    // One that is right but for its section is meant too.
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let bare = |known: &&&str| known.rsplit('.').next() == Some(last);
+    let nearest = human::nearest(name, known.iter().copied()).or_else(|| known.iter().find(bare).copied());
+    let hint = match nearest {
+        Some(nearest) => format!("did you mean '{nearest}'?"),
+        None => format!(
+            "the settings are {}, experiments.NAME, metric.NAME.goal and metric.NAME.unit",
+            known[..SETTINGS.len()].join(", ")
+        ),
+    };
+    Problem::usage(format!("there is no setting '{}'", name.escape_debug())).hint(hint)
+}
+
+fn about(place: &str, problem: Problem) -> Problem {
+    Problem { message: format!("{place}: {}", problem.message), ..problem }
+}
+
+fn malformed(text: &str, error: &toml::de::Error) -> Problem {
+    let reason = error.message().lines().next().unwrap_or_default();
+    let at = error.span().map_or_else(String::new, |span| format!(" line {}", line(text, span.start)));
+    Problem::usage(format!("'{FILE}'{at}: {reason}"))
+}
+
+fn line(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ALL: &str = r#"
+experiment = "e"
+primary = "val.acc"
+experiments = { e = "first", "f.g" = "second" }
+[record]
+params = ["p.toml"]
+metrics = "m.json"
+artifacts = ["a/*.png", "b"]
+inputs = ["/data/x", "n=../y"]
+environment = ["A"]
+params_from_command = false
+redact = ["x"]
+[snapshot]
+enabled = false
+untracked = false
+file_max = "1 MiB"
+files_max = 7
+total_max = 4096
+secrets = ["*.s"]
+[metric.acc]
+goal = "max"
+unit = "%"
+[metric.val.loss]
+goal = "minimize"
+[metric."a.b"]
+[metric.c]
+unit = "s"
+"#;
+
+    fn all() -> Config {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let text = |text: &str| Some(text.to_owned());
+        let definition = |goal, unit: Option<&str>| Definition {
+            goal,
+            unit: unit.map(str::to_owned),
+            ..Definition::default()
+        };
+        Config {
+            experiment: text("e"),
+            primary: text("val.acc"),
+            experiments: [("e".to_owned(), "first".to_owned()), ("f.g".to_owned(), "second".to_owned())]
+                .into_iter()
+                .collect(),
+            params: texts(&["p.toml"]),
+            metrics: texts(&["m.json"]),
+            artifacts: texts(&["a/*.png", "b"]),
+            inputs: texts(&["/data/x", "n=../y"]),
+            environment: texts(&["A"]),
+            params_from_command: false,
+            redact: texts(&["x"]),
+            snapshot: SnapshotSettings {
+                enabled: false,
+                untracked: false,
+                file_max: 1 << 20,
+                files_max: 7,
+                total_max: 4096,
+                secrets: texts(&["*.s"]),
+            },
+            definitions: [
+                ("acc".to_owned(), definition(Some(Goal::Max), Some("%"))),
+                ("val.loss".to_owned(), definition(Some(Goal::Min), None)),
+                ("c".to_owned(), definition(None, Some("s"))),
+            ]
+            .into_iter()
+            .collect(),
+        }
+    }
+
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn every_setting_is_read() {
+        assert_eq!(Config::read(None, &[]), Ok(Config::default()));
+        assert_eq!(Config::read(Some(""), &[]), Ok(Config::default()));
+        assert_eq!(Config::read(Some(ALL), &[]), Ok(all()));
+    }
+
+    #[test]
+    fn git_overrides_every_setting() {
+        let git = pairs(&[
+            ("experiment", "other"),
+            ("experiment", "e"),
+            ("primary", "val.acc"),
+            ("experiments.e", "first"),
+            ("experiments.f.g", "second"),
+            ("record.params", "p.toml"),
+            ("record.metrics", "m.json"),
+            ("record.artifacts", "a/*.png, b"),
+            ("record.inputs", "/data/x"),
+            ("record.inputs", "n=../y"),
+            ("record.environment", "A"),
+            ("record.paramsfromcommand", "no"),
+            ("record.redact", "x"),
+            ("snapshot.enabled", "false"),
+            ("snapshot.untracked", "off"),
+            ("snapshot.filemax", "1m"),
+            ("snapshot.filesmax", "7"),
+            ("snapshot.totalmax", "4096"),
+            ("snapshot.secrets", "*.s"),
+            ("metric.acc.goal", "max"),
+            ("metric.acc.unit", "%"),
+            ("metric.val.loss.goal", "min"),
+            ("metric.c.unit", "s"),
+            ("runsprefix", "refs/heads/runs"),
+        ]);
+        assert_eq!(Config::read(None, &git), Ok(all()));
+        let over = Config::read(
+            Some(ALL),
+            &pairs(&[("record.params", "q.json,r.{toml,yaml}"), ("record.paramsfromcommand", "true")]),
+        )
+        .unwrap();
+        assert_eq!(
+            over,
+            Config {
+                params: vec!["q.json".into(), "r.{toml,yaml}".into()],
+                params_from_command: true,
+                ..all()
+            }
+        );
+        assert_eq!(
+            Config::read(None, &pairs(&[("record.artifacts", "/tmp/x")])).unwrap().artifacts,
+            ["/tmp/x"]
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        let table = [
+            (
+                "\nexperimant = 'x'",
+                "'xtrack.toml' line 2: there is no setting 'experimant'",
+                "did you mean 'experiment'?",
+            ),
+            (
+                "[record]\nparms = []",
+                "'xtrack.toml' line 2: there is no setting 'record.parms'",
+                "did you mean 'record.params'?",
+            ),
+            (
+                "params = []",
+                "'xtrack.toml' line 1: there is no setting 'params'",
+                "did you mean 'record.params'?",
+            ),
+            (
+                "[recrod]\nparams = []",
+                "'xtrack.toml' line 2: there is no setting 'recrod.params'",
+                "did you mean 'record.params'?",
+            ),
+            ("[recrod]", "'xtrack.toml' line 1: there is no setting 'recrod'", "did you mean 'record'?"),
+            (
+                "[run]\ncommand = 'rm'",
+                "'xtrack.toml' line 2: there is no setting 'run.command'",
+                "the settings are experiment, primary",
+            ),
+            (
+                "[metric.a]\ngaol = 'min'",
+                "'xtrack.toml' line 2: there is no setting 'gaol' of a metric",
+                "did you mean 'goal'?",
+            ),
+            ("[metric.a]\ngoal = 'up'", "line 2: it is \"up\": a goal is 'min' or 'max'", ""),
+            ("metric = 1", "line 1: there is no setting 'metric'", ""),
+            ("experiments = 1", "line 1: there is no setting 'experiments'", ""),
+            ("experiment = 1", "line 1: it is 1, and should be a text in quotes", ""),
+            ("experiment = \"a\\u001bb\"", "unprintable character U+001B", ""),
+            ("experiment = ''", "it is empty", ""),
+            ("record.params = [1]", "'record.params' holds a list of something else than texts", ""),
+            ("record.params = true", "should be a list of texts", ""),
+            (
+                "record.params = ['../x.toml']",
+                "outside of the project",
+                "git config --add xtrack.record.params",
+            ),
+            ("record.artifacts = ['/etc/passwd']", "outside of the project", ""),
+            ("record.params_from_command = 'yes'", "should be true or false", ""),
+            ("snapshot.file_max = -1", "should be a size", ""),
+            ("snapshot.file_max = '1 parsec'", "should be a size", ""),
+            ("snapshot.files_max = '1'", "should be a whole number", ""),
+            ("snapshot.enabled = 1.5", "holds a number with a point", ""),
+            ("a = 1\na = 2", "'xtrack.toml' line 2: duplicate key", ""),
+            ("[", "'xtrack.toml' line 1: ", ""),
+        ];
+        for (text, message, hint) in table {
+            let problem = Config::read(Some(text), &[]).unwrap_err();
+            assert!(problem.message.contains(message), "{text}: {problem}");
+            assert!(hint.is_empty() || problem.hints[0].contains(hint), "{text}: {:?}", problem.hints);
+        }
+        let git = [
+            ("recrod.params", "x", "git config 'xtrack.recrod.params': there is no setting 'recrod.params'"),
+            (
+                "snapshot.enabled",
+                "maybe",
+                "git config 'xtrack.snapshot.enabled': it is \"maybe\", and should be true or false",
+            ),
+            ("metric.goal", "min", "there is no setting 'metric.goal'"),
+        ];
+        for (key, value, message) in git {
+            let problem = Config::read(None, &pairs(&[(key, value)])).unwrap_err();
+            assert!(problem.message.contains(message), "{key}: {problem}");
+        }
+    }
+
+    #[test]
+    fn the_example_is_read_as_it_is_and_with_every_line_in_force() {
+        assert_eq!(Config::read(Some(EXAMPLE), &[]), Ok(Config::default()));
+        let in_force: Vec<_> = EXAMPLE
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(setting) if !setting.starts_with(' ') => setting,
+                _ => line,
+            })
+            .collect();
+        let in_force = in_force.join("\n");
+        let config = Config::read(Some(&in_force), &[]).unwrap();
+        assert_eq!(config.definitions["accuracy"].goal, Some(Goal::Max));
+        for setting in SETTINGS {
+            let key = setting.name.rsplit('.').next().unwrap();
+            assert!(
+                in_force.lines().any(|line| line.starts_with(&format!("{key} = "))),
+                "{key} is not in the example"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in any::<String>(), key in "(experiments?|record|snapshot|metric)(\\.[a-z_]{0,4}){0,3}", value in "\\PC{0,9}") {
+            let _ = Config::read(Some(&text), &[]);
+            let _ = Config::read(Some(&format!("{key} = {value}")), &[]);
+            let _ = Config::read(None, &[(key, value)]);
+        }
+    }
+}
