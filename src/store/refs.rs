@@ -1,0 +1,337 @@
+//! Refs: listing runs, reading tips, and moving a ref only from where it is expected to be.
+//!
+//! Files are read loose first and packed second, so that a ref that is packed meanwhile is never missed. Reftable, and
+//! repositories with a hook that watches refs, go through git. The transactions of `gix` are not used: they look at packed
+//! refs before they hold the lock, and wait for the lock of `packed-refs` without need.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use gix::ObjectId;
+use gix::bstr::{BString, ByteSlice};
+use gix::refs::packed;
+
+use crate::error::Problem;
+use crate::run::id::RunId;
+use crate::store::platform::{Stamp, sync_dir};
+use crate::store::{Moved, Oid, Store, failed, object_id, output_of, output_with_input};
+
+/// Where the refs are that keep code alive.
+pub(super) const CODE_PREFIX: &str = "refs/xtrack/code/";
+/// How long another writer of the same ref is waited for.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+/// How old a lock is when nobody can still be at work under it.
+const STALE_AGE: Duration = Duration::from_secs(10);
+
+/// The packed refs as they were when last read.
+#[derive(Default)]
+pub(super) struct PackedRefs {
+    stamp: Option<Stamp>,
+    buffer: Option<packed::Buffer>,
+}
+
+/// A ref's lock file; gone when it is dropped, unless it became the ref.
+struct Lock {
+    path: PathBuf,
+    file: File,
+    is_kept: bool,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// What became of one try to move a ref.
+enum Try {
+    Done,
+    /// Somebody else holds the lock.
+    Locked,
+}
+
+impl Store {
+    /// The ref of a run.
+    pub(super) fn run_ref(&self, id: &RunId) -> String {
+        format!("{}{id}", self.runs_prefix)
+    }
+
+    /// All runs and their tips, sorted by id.
+    pub fn runs(&self) -> Result<Vec<(RunId, Oid)>> {
+        let names = match self.is_reftable {
+            true => self.refs_by_git(&self.runs_prefix)?,
+            false => self.refs_in_files(&self.runs_prefix)?,
+        };
+        let runs = names.into_iter().filter_map(|(name, tip)| Some((RunId::parse(&name)?, tip)));
+        Ok(runs.collect())
+    }
+
+    /// The run's tip, if there is such a run.
+    pub fn run_tip(&self, id: &RunId) -> Result<Option<Oid>> {
+        Ok(self.ref_tip(&self.run_ref(id))?.map(|tip| tip.to_string()))
+    }
+
+    /// What a ref points at.
+    pub(super) fn ref_tip(&self, name: &str) -> Result<Option<ObjectId>> {
+        if self.is_reftable {
+            let lines = output_of(self.git().args(["for-each-ref", "--format=%(objectname)", name]))?;
+            let text = String::from_utf8_lossy(&lines);
+            return text.lines().next().map(|line| object_id(self, line)).transpose();
+        }
+        if let Some(tip) = self.loose_tip(name)? {
+            return Ok(Some(tip));
+        }
+        self.with_packed_refs(|packed| match packed.try_find(name) {
+            Ok(found) => Ok(found.map(|found| found.target())),
+            Err(error) => Err(failed("cannot read packed-refs", error).into()),
+        })
+        .map(Option::flatten)
+    }
+
+    /// Makes sure that a code ref keeps the commit.
+    pub(super) fn keep_code(&self, commit: ObjectId) -> Result<()> {
+        let name = format!("{CODE_PREFIX}{commit}");
+        match self.ref_tip(&name)? {
+            Some(_) => Ok(()),
+            None => match self.update_ref(&name, None, commit) {
+                // Another run of the same code was faster.
+                Err(error) if error.is::<Moved>() => Ok(()),
+                other => other,
+            },
+        }
+    }
+
+    /// Refuses with [`Moved`] unless the ref points where it is expected to.
+    pub(super) fn check_ref(&self, name: &str, expected: Option<ObjectId>) -> Result<()> {
+        if self.ref_tip(name)? == expected { Ok(()) } else { Err(Moved.into()) }
+    }
+
+    /// Moves a ref from `expected` (`None`: it must not exist) to `new`; on disk when it returns.
+    pub(super) fn update_ref(&self, name: &str, expected: Option<ObjectId>, new: ObjectId) -> Result<()> {
+        let by_git = self.is_reftable || self.has_ref_hook() || self.has_reflogs();
+        let began = Instant::now();
+        loop {
+            let tried = match by_git {
+                true => self.try_update_by_git(name, expected, new)?,
+                false => self.try_update(name, expected, new)?,
+            };
+            if matches!(tried, Try::Done) {
+                return Ok(());
+            }
+            let lock = self.lock_of(name);
+            if age(&lock).is_some_and(|age| age > STALE_AGE) || began.elapsed() > WAIT_MAX {
+                return Err(locked(name, &lock).into());
+            }
+            std::thread::sleep(jitter());
+        }
+    }
+
+    /// Does what git does with a ref that is a file: lock, look, write, rename; and syncs, which git does not by default.
+    fn try_update(&self, name: &str, expected: Option<ObjectId>, new: ObjectId) -> Result<Try> {
+        let path = self.common_dir.join(name);
+        let Some((mut lock, new_folders)) = self.lock(name)? else {
+            return Ok(Try::Locked);
+        };
+        // While the lock is held nobody else moves the ref, and who packs refs leaves the file.
+        let tip = self.ref_tip(name)?;
+        if tip != expected {
+            return if tip == Some(new) { Ok(Try::Done) } else { Err(Moved.into()) };
+        }
+        let cannot = || format!("cannot write '{}'", path.display());
+        lock.file.write_all(format!("{new}\n").as_bytes()).with_context(cannot)?;
+        lock.file.sync_all().with_context(cannot)?;
+        self.sharing.apply(&lock.path)?;
+        fs::rename(&lock.path, &path).with_context(cannot)?;
+        lock.is_kept = true;
+        // A folder's own name is in its parent.
+        let mut changed: BTreeSet<&Path> = new_folders.iter().filter_map(|folder| folder.parent()).collect();
+        changed.extend(path.parent());
+        changed.into_iter().try_for_each(sync_dir).context("cannot sync the folders of refs")?;
+        Ok(Try::Done)
+    }
+
+    /// The ref's lock and the folders made for it; `None` if somebody else holds it.
+    fn lock(&self, name: &str) -> Result<Option<(Lock, Vec<PathBuf>)>> {
+        let path = self.lock_of(name);
+        let cannot = || format!("cannot write '{}'", path.display());
+        let folder = path.parent().expect("a ref lies in a folder");
+        let mut new_folders = BTreeSet::new();
+        // Who packs refs removes folders that are empty, perhaps the one that was just made.
+        for _ in 0..100 {
+            match fs::OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(file) => {
+                    return Ok(Some((
+                        Lock { path, file, is_kept: false },
+                        new_folders.into_iter().collect(),
+                    )));
+                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(None),
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).with_context(cannot),
+                Err(_) => {}
+            }
+            let missing = missing_folders(&path);
+            fs::create_dir_all(folder).with_context(cannot)?;
+            // One that goes again at once needs no mode.
+            missing.iter().for_each(|folder| drop(self.sharing.apply(folder)));
+            new_folders.extend(missing);
+        }
+        Err(Problem::new(format!("cannot make the folder '{}'", folder.display())).into())
+    }
+
+    fn try_update_by_git(&self, name: &str, expected: Option<ObjectId>, new: ObjectId) -> Result<Try> {
+        let command = match expected {
+            Some(old) => format!("update {name} {new} {old}\n"),
+            None => format!("create {name} {new}\n"),
+        };
+        let mut git = self.git();
+        git.args(["-c", "core.fsync=all", "update-ref", "--no-deref", "-m", "xtrack", "--stdin"]);
+        let Err(error) = output_with_input(&mut git, command.as_bytes()) else {
+            return Ok(Try::Done);
+        };
+        let tip = self.ref_tip(name)?;
+        if tip == Some(new) {
+            return Ok(Try::Done);
+        }
+        if tip != expected {
+            return Err(Moved.into());
+        }
+        let is_locked =
+            error.to_string().contains("File exists") || error.to_string().contains("data is locked");
+        if is_locked { Ok(Try::Locked) } else { Err(error.context(format!("cannot write '{name}'"))) }
+    }
+
+    fn refs_by_git(&self, prefix: &str) -> Result<BTreeMap<String, Oid>> {
+        let lines =
+            output_of(self.git().args(["for-each-ref", "--format=%(objectname) %(refname)", prefix]))?;
+        let text = String::from_utf8_lossy(&lines);
+        let pairs = text.lines().filter_map(|line| line.split_once(' '));
+        Ok(pairs
+            .filter_map(|(tip, name)| Some((name.strip_prefix(prefix)?.to_owned(), tip.to_owned())))
+            .collect())
+    }
+
+    /// The refs right under `prefix`: loose ones win over packed ones, and are read first.
+    fn refs_in_files(&self, prefix: &str) -> Result<BTreeMap<String, Oid>> {
+        let mut refs = BTreeMap::new();
+        let folder = self.common_dir.join(prefix);
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => Some(entries),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error).with_context(|| format!("cannot read '{}'", folder.display())),
+        };
+        for entry in entries.into_iter().flatten() {
+            let name = entry?.file_name();
+            let Some(name) = name.to_str().filter(|name| RunId::parse(name).is_some()) else {
+                continue;
+            };
+            match self.loose_tip(&format!("{prefix}{name}")) {
+                Ok(Some(tip)) => drop(refs.insert(name.to_owned(), tip.to_string())),
+                // Packed meanwhile, or deleted.
+                Ok(None) => {}
+                Err(error) => self.warn(format!("{error:#}")),
+            }
+        }
+        self.with_packed_refs(|packed| {
+            let iter = packed
+                .iter_prefixed(BString::from(prefix))
+                .map_err(|error| failed("cannot read packed-refs", error))?;
+            for found in iter {
+                let found = found.map_err(|error| failed("cannot read packed-refs", error))?;
+                let name =
+                    found.name.as_bstr().strip_prefix(prefix.as_bytes()).and_then(|name| name.to_str().ok());
+                if let Some(name) = name.filter(|name| !refs.contains_key(*name)) {
+                    refs.insert(name.to_owned(), found.target().to_string());
+                }
+            }
+            Ok(())
+        })?;
+        Ok(refs)
+    }
+
+    fn loose_tip(&self, name: &str) -> Result<Option<ObjectId>> {
+        let path = self.common_dir.join(name);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::NotADirectory
+                ) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(error).with_context(|| format!("cannot read '{}'", path.display())),
+        };
+        let id = ObjectId::from_hex(text.trim_ascii()).ok().filter(|id| id.kind() == self.hash_kind());
+        let damaged = || {
+            Problem::new(format!("the ref '{name}' is damaged")).hint(format!(
+                "`git update-ref -d {name}` removes it; fetch the run again from where it is whole"
+            ))
+        };
+        Ok(Some(id.ok_or_else(damaged)?))
+    }
+
+    /// Does `work` with the packed refs as they now are; `None` if there are none.
+    fn with_packed_refs<T>(&self, work: impl FnOnce(&packed::Buffer) -> Result<T>) -> Result<Option<T>> {
+        let path = self.common_dir.join("packed-refs");
+        let mut packed = self.packed_refs.borrow_mut();
+        let stamp = Stamp::of(&path);
+        if stamp.is_none() || stamp != packed.stamp {
+            // A stamp taken before the file is opened is never newer than what is read.
+            let buffer = stamp.map(|_| packed::Buffer::open(path, 32 * 1024, self.hash_kind()));
+            packed.buffer = buffer.transpose().map_err(|error| failed("cannot read packed-refs", error))?;
+            // The next file may be written within the same tick of the clock, as long, and get the same inode.
+            packed.stamp = stamp.filter(|stamp| !stamp.is_young());
+        }
+        packed.buffer.as_ref().map(work).transpose()
+    }
+
+    fn has_ref_hook(&self) -> bool {
+        let configured = self.repository.config_snapshot().trusted_path("core.hooksPath");
+        let folder = match configured {
+            Ok(Some(path)) => self.work_tree().unwrap_or(&self.git_dir).join(path),
+            _ => self.common_dir.join("hooks"),
+        };
+        folder.join("reference-transaction").exists()
+    }
+
+    /// Whether git keeps a log of every ref, not just of branches.
+    fn has_reflogs(&self) -> bool {
+        self.config("core.logAllRefUpdates").is_some_and(|value| value.eq_ignore_ascii_case("always"))
+    }
+
+    fn lock_of(&self, name: &str) -> PathBuf {
+        self.common_dir.join(format!("{name}.lock"))
+    }
+}
+
+/// The folders above `path` that are not there, outermost first.
+fn missing_folders(path: &Path) -> Vec<PathBuf> {
+    let mut missing: Vec<PathBuf> =
+        path.ancestors().skip(1).take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
+    missing.reverse();
+    missing
+}
+
+fn locked(name: &str, lock: &Path) -> Problem {
+    Problem::new(format!("cannot write '{name}': '{}' is in the way", lock.display()))
+        .hint("another process writes it now; if none does, one was killed at it: remove that file")
+}
+
+fn age(path: &Path) -> Option<Duration> {
+    fs::metadata(path).ok()?.modified().ok()?.elapsed().ok()
+}
+
+/// A short wait of a length that differs between processes.
+fn jitter() -> Duration {
+    let mut random = [0; 1];
+    // Without randomness the wait is merely the same for all.
+    let _ = getrandom::fill(&mut random);
+    Duration::from_millis(5 + u64::from(random[0]) / 8)
+}
