@@ -1,0 +1,8 @@
+//! Use cases: functions of the opened repository and what is asked for, that return what they did. Nothing here prints.
+
+pub mod code;
+pub mod demo;
+pub mod edit;
+pub mod init;
+pub mod record;
+pub mod select;
