@@ -1,0 +1,53 @@
+//! `git xtrack help`: explains the program or a command; works where git turns `--help` into a man page.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::cli::{Session, definition, reference};
+use crate::error::Problem;
+use crate::human;
+
+/// Explain the program, or a command
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  git xtrack help record")]
+pub struct Args {
+    /// The command
+    #[arg(value_name = "COMMAND")]
+    command: Option<String>,
+
+    /// Print the whole reference as Markdown
+    #[arg(long, hide = true)]
+    markdown: bool,
+}
+
+/// Explains.
+pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
+    let mut program = definition();
+    program.build();
+    if args.markdown {
+        session.out(&reference::markdown(program))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Some(name) = args.command else {
+        session.out(&program.render_long_help().to_string())?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    match program.find_subcommand_mut(&name) {
+        Some(command) => session.out(&command.render_long_help().to_string())?,
+        None => return Err(unknown(&name).into()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn unknown(name: &str) -> Problem {
+    let program = definition();
+    let known: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
+    let problem = Problem::usage(format!("there is no command {name:?}"));
+    match human::nearest(name, known.iter().copied()) {
+        Some(nearest) => problem.hint(format!("did you mean '{nearest}'?")),
+        None => problem.hint(format!("the commands are {}", known.join(", "))),
+    }
+}

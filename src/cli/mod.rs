@@ -1,0 +1,109 @@
+//! The command line: what may be typed, exit codes, and all printing.
+//!
+//! A command is a file under `commands`; this file knows only how they are reached and how they end.
+
+pub mod commands;
+pub mod reference;
+mod session;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser};
+
+use crate::cli::commands::Command;
+pub use crate::cli::session::Session;
+use crate::error::{self, Kind};
+
+/// What the program did not do, as its exit code says it. `record` passes on its command's own code instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It went wrong while doing it.
+    Failed = 1,
+    /// It cannot be meant: a bad value, an unknown word, an ambiguous run.
+    Usage = 2,
+    /// There is no repository, or it cannot be opened.
+    NoRepository = 3,
+    /// No run has that name.
+    NotFound = 4,
+}
+
+impl From<Kind> for Exit {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Failed => Exit::Failed,
+            Kind::Usage => Exit::Usage,
+            Kind::NoRepository => Exit::NoRepository,
+            Kind::NotFound => Exit::NotFound,
+        }
+    }
+}
+
+/// Track machine-learning experiments in git: every run is a commit under refs/runs/*, no server needed
+#[derive(Parser)]
+#[command(
+    name = "git-xtrack",
+    bin_name = "git xtrack",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Run as if started in DIR
+    #[arg(short = 'C', value_name = "DIR", global = true, value_hint = clap::ValueHint::DirPath)]
+    directory: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  git xtrack record -- python train.py --lr 0.1   Record a training
+  git xtrack                                      List the runs
+  git xtrack diff @~1 @                           Compare the last two
+  git push origin 'refs/runs/*'                   Share them
+
+Exit codes: 0 done, 1 failed, 2 not understood, 3 no repository, 4 no such run;
+`record -- COMMAND` ends with the command's own code.";
+
+/// Runs the program on the process's own arguments.
+pub fn main() -> ExitCode {
+    run(std::env::args_os().collect())
+}
+
+fn run(arguments: Vec<OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return explain(&error),
+    };
+    let directory = arguments.directory.unwrap_or_else(|| PathBuf::from("."));
+    let session = Session::new(directory);
+    match commands::run(arguments.command, &session) {
+        Ok(code) => code,
+        Err(error) => fail(&session, &error),
+    }
+}
+
+/// Help and version go to stdout, a usage error to stderr; clap knows which.
+fn explain(error: &clap::Error) -> ExitCode {
+    // A closed pipe is no reason to complain.
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8))
+}
+
+fn fail(session: &Session, error: &anyhow::Error) -> ExitCode {
+    if session::is_closed_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    let (message, hints) = error::describe(error);
+    session.error(&message, &hints);
+    ExitCode::from(Exit::from(error::kind(error)) as u8)
+}
+
+/// The whole command line, as the reference and the man pages describe it.
+pub fn definition() -> clap::Command {
+    Arguments::command()
+}

@@ -1,0 +1,140 @@
+//! One call of the program: where it runs, how its terminal looks, and the only place that prints.
+//!
+//! Data goes to stdout, through git's pager on a terminal; all else to stderr.
+#![allow(clippy::print_stderr)]
+
+use std::env;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::Result;
+
+use crate::render::terminal::Terminal;
+use crate::render::{Report, escape, terminal};
+use crate::store::Store;
+use crate::tracker::Tracker;
+
+/// What one call of the program knows of its surroundings.
+pub struct Session {
+    /// Where it runs.
+    pub directory: PathBuf,
+    /// Whether stdout takes colour, if no setting of git says otherwise.
+    pub colour: bool,
+    /// How many columns stdout has.
+    pub width: usize,
+}
+
+impl Session {
+    /// Looks at the process's terminal and environment.
+    pub fn new(directory: PathBuf) -> Self {
+        let is_plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || env::var("TERM").as_deref() == Ok("dumb");
+        let colour = io::stdout().is_terminal() && !is_plain;
+        Self { directory, colour, width: width() }
+    }
+
+    /// Opens the repository.
+    pub fn tracker(&self) -> Result<Tracker> {
+        Tracker::open(&self.directory)
+    }
+
+    /// Prints data as it is.
+    pub fn out(&self, text: &str) -> Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        Ok(stdout.flush()?)
+    }
+
+    /// Prints JSON.
+    pub fn json(&self, value: &serde_json::Value) -> Result<()> {
+        self.out(&format!("{value:#}\n"))
+    }
+
+    /// Prints a report, through the pager on a terminal.
+    pub fn show(&self, store: &Store, report: &Report) -> Result<()> {
+        let terminal = Terminal { width: self.width, colour: self.takes_colour(store) };
+        self.page(store, &terminal::write(report, &terminal))
+    }
+
+    /// Prints text through git's pager if stdout is a terminal and the text does not fit it.
+    pub fn page(&self, store: &Store, text: &str) -> Result<()> {
+        match pager(store).filter(|_| io::stdout().is_terminal()) {
+            Some(pager) if text.lines().count() >= height() => page(&pager, text).or_else(|_| self.out(text)),
+            _ => self.out(text),
+        }
+    }
+
+    /// A line on stderr.
+    pub fn note(&self, text: &str) {
+        eprintln!("{}", escape::visible(text));
+    }
+
+    /// A warning on stderr.
+    pub fn warn(&self, text: &str) {
+        eprintln!("warning: {}", escape::visible(text));
+    }
+
+    /// An error on stderr, with what to do next.
+    pub fn error(&self, message: &str, hints: &[String]) {
+        eprintln!("error: {}", escape::visible(message));
+        for hint in hints {
+            eprintln!("hint: {}", escape::visible(hint));
+        }
+    }
+
+    /// Whether stdout takes colour, `color.ui` included.
+    pub fn takes_colour(&self, store: &Store) -> bool {
+        match store.config("color.ui").as_deref() {
+            Some("always") => true,
+            Some("never" | "false" | "no" | "off" | "0") => false,
+            _ => self.colour,
+        }
+    }
+}
+
+/// Whether the reader of our output went away, as `head` does.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn width() -> usize {
+    let columns = env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|columns| *columns > 0);
+    columns.unwrap_or_else(|| match terminal_size::terminal_size_of(io::stdout()) {
+        Some((terminal_size::Width(columns), _)) => columns.into(),
+        // Nothing to fit: a file or a pipe takes every column.
+        None if !io::stdout().is_terminal() => usize::MAX,
+        None => 80,
+    })
+}
+
+fn height() -> usize {
+    terminal_size::terminal_size_of(io::stdout()).map_or(24, |(_, terminal_size::Height(rows))| rows.into())
+}
+
+/// The pager git would use; `cat` and nothing are none.
+fn pager(store: &Store) -> Option<String> {
+    let chosen =
+        env::var("GIT_PAGER").ok().or_else(|| store.config("core.pager")).or_else(|| env::var("PAGER").ok());
+    Some(chosen.unwrap_or_else(|| "less".to_owned())).filter(|pager| !pager.is_empty() && pager != "cat")
+}
+
+fn page(pager: &str, text: &str) -> Result<()> {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(pager).stdin(Stdio::piped());
+    for (variable, value) in [("LESS", "FRX"), ("LV", "-c")] {
+        if env::var_os(variable).is_none() {
+            command.env(variable, value);
+        }
+    }
+    let mut child = command.spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // The reader may quit before the end.
+        let _ = stdin.write_all(text.as_bytes());
+    }
+    child.wait()?;
+    Ok(())
+}
