@@ -1,1 +1,12 @@
 //! All integration tests, in one binary so that they link once.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod cli;
+mod demo;
+mod docs;
+mod format;
+mod layers;
+mod man;
+mod sharing;
+mod store;
+mod support;
