@@ -69,8 +69,7 @@ impl Tracker {
     pub fn open(directory: &Path) -> Result<Self> {
         let store = Store::open(directory)?;
         let text = settings_text(&store)?;
-        let config = Config::read(text.as_deref(), &store.config_section("xtrack"))
-            .with_context(|| format!("cannot read '{SETTINGS}'"))?;
+        let config = Config::read(text.as_deref(), &store.config_section("xtrack"))?;
         let artifacts = Artifacts::new(store.common_dir());
         Ok(Self { store, config, artifacts, directory: directory.to_owned() })
     }
@@ -181,6 +180,11 @@ impl Tracker {
     /// Notes that this clone recorded the run, for `@`.
     pub fn note_recorded(&self, id: &RunId) -> Result<()> {
         self.append("recorded", id)
+    }
+
+    /// Whether this clone recorded a run before.
+    pub fn has_recorded(&self) -> bool {
+        self.state_dir().join("recorded").exists()
     }
 
     /// Hides the run in this clone, or shows it again.

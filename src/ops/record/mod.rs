@@ -202,7 +202,8 @@ fn draft(tracker: &Tracker, options: &Options, places: &Places, remarks: &mut Re
     facts.command = redactor.command(&options.command);
     facts.cwd = places.cwd();
     let identity = tracker.store.identity();
-    if identity.is_fallback {
+    // Said once: who wants no identity needs no reminder with every run.
+    if identity.is_fallback && !tracker.has_recorded() {
         remarks.note(format!(
             "no git identity is set: recorded as '{identity}'; `git config --global user.name NAME` and user.email set it"
         ));

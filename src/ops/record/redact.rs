@@ -143,18 +143,15 @@ impl Redactor {
         while let Some(found) = ASSIGNMENTS.captures_at(text, at) {
             at = found.get(0).map_or(text.len(), |found| found.end());
             let name = found.get(1).or(found.get(2)).map_or("", |name| name.as_str());
-            let value = &text[at..at + value_length(&text[at..])];
             // In code and prose `key=…` is seldom a secret; a whole word of a command was looked at already. What is
-            // after `Authorization:` is hidden by then.
-            let is_other = matches!(words(name).last().map(String::as_str), Some("authorization"))
-                || name.eq_ignore_ascii_case("key");
-            let is_secret = !is_other && self.is_secret_name(name);
-            let is_comparison = value.starts_with('=');
-            if is_secret
-                && !is_comparison
-                && value != REDACTED
-                && !is_harmless(value.trim_matches(['"', '\'']))
-            {
+            // after `Authorization:` is hidden by then. `==` compares.
+            let is_other = name.eq_ignore_ascii_case("key")
+                || words(name).last().is_some_and(|word| word == "authorization");
+            if is_other || text[at..].starts_with('=') || !self.is_secret_name(name) {
+                continue;
+            }
+            let value = &text[at..at + value_length(&text[at..])];
+            if value != REDACTED && !is_harmless(value.trim_matches(['"', '\''])) {
                 out.push_str(&text[kept..at]);
                 out.push_str(REDACTED);
                 at += value.len();
