@@ -29,7 +29,7 @@ pub fn write(document: &Table) -> String {
     out
 }
 
-/// Reads a document; anything that [`write`] would not have written in the same bytes is refused.
+/// Reads a document; anything that [`write()`] would not have written in the same bytes is refused.
 pub fn read(bytes: &[u8]) -> Result<Table, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|_| Problem::new("is not UTF-8"))?;
     let document: toml::Table = toml::from_str(text)
