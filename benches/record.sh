@@ -116,7 +116,7 @@ medians() {
         local scripts=() script
         for script; do scripts+=("sh '$script'"); done
         hyperfine -N --warmup 3 --runs 30 --export-json "$folder/times.json" "${scripts[@]}" >&2
-        python3 -c 'import json,sys; print(*(f"{1000 * r["median"]:.1f}" for r in json.load(open(sys.argv[1]))["results"]))' "$folder/times.json"
+        python3 -c 'import json,sys; print(*("%.1f" % (1000 * r["median"]) for r in json.load(open(sys.argv[1]))["results"]))' "$folder/times.json"
     else
         python3 "$folder/timer.py" "$@"
     fi
