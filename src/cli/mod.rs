@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser};
 
 use crate::cli::commands::Command;
@@ -77,13 +78,24 @@ pub fn main() -> ExitCode {
 fn run(arguments: Vec<OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
-        Err(error) => return explain(&error),
+        Err(error) => return refuse(&error),
     };
     let directory = arguments.directory.unwrap_or_else(|| PathBuf::from("."));
     let session = Session::new(directory);
     match commands::run(arguments.command, &session) {
         Ok(code) => code,
         Err(error) => fail(&session, &error),
+    }
+}
+
+/// A mistyped command is answered as `help` answers it: its nearest name is found where clap's own measure finds none.
+fn refuse(error: &clap::Error) -> ExitCode {
+    match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
+        (ErrorKind::InvalidSubcommand, Some(ContextValue::String(name))) => {
+            let session = Session::new(PathBuf::from("."));
+            fail(&session, &commands::unknown(name).into())
+        }
+        _ => explain(error),
     }
 }
 

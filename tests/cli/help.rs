@@ -21,6 +21,7 @@ fn a_mistyped_word_names_the_nearest() {
     let repo = Repo::new();
     for (arguments, hint) in [
         (&["recrod"][..], "record"),
+        (&["lgo"], "did you mean 'log'?"),
         (&["log", "--experimnt", "x"], "--experiment"),
         (&["help", "lgo"], "log"),
     ] {

@@ -42,7 +42,8 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn unknown(name: &str) -> Problem {
+/// What is said of a command that there is not.
+pub fn unknown(name: &str) -> Problem {
     let program = definition();
     let known: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
     let problem = Problem::usage(format!("there is no command {name:?}"));

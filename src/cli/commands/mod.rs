@@ -21,6 +21,7 @@ use anyhow::Result;
 use clap::Subcommand;
 
 use crate::cli::Session;
+pub use crate::cli::commands::help::unknown;
 
 /// Every command.
 #[derive(Subcommand)]
