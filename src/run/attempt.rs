@@ -5,7 +5,7 @@
 use indexmap::IndexMap;
 
 use crate::error::Problem;
-use crate::run::id::{AttemptId, RunId, Time};
+use crate::run::id::{AttemptId, RunId, Time, is_hex};
 use crate::run::value::{Table, Value};
 
 pub use crate::series::number::Number;
@@ -758,12 +758,14 @@ impl<'a> Reader<'a> {
 
     /// A git object id in lower-case hex.
     pub fn object(&self, key: &str) -> Result<Option<String>, Problem> {
-        self.get(key, |value| value.as_text().filter(|text| is_hex(text, &[40, 64])).map(str::to_owned))
+        self.get(key, |value| {
+            value.as_text().filter(|text| is_hex(text, 40) || is_hex(text, 64)).map(str::to_owned)
+        })
     }
 
     /// A sha256 in lower-case hex.
     pub fn sha256(&self, key: &str) -> Result<Option<String>, Problem> {
-        self.get(key, |value| value.as_text().filter(|text| is_hex(text, &[64])).map(str::to_owned))
+        self.get(key, |value| value.as_text().filter(|text| is_hex(text, 64)).map(str::to_owned))
     }
 
     /// Text, or bytes that are none.
@@ -818,9 +820,4 @@ impl<'a> Reader<'a> {
 
 fn is_text_or_bytes(value: &Value) -> bool {
     matches!(value, Value::Text(_) | Value::Bytes(_))
-}
-
-fn is_hex(text: &str, lengths: &[usize]) -> bool {
-    lengths.contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }

@@ -12,7 +12,7 @@ use crate::run::edit::Edit;
 use crate::run::id::{AttemptId, EditId, RunId, Time, sha256};
 use crate::run::pointer::{self, Pointer};
 use crate::run::record::{Files, Place, RUN, TOMBSTONE};
-use crate::run::value::{Table, Value};
+use crate::run::value::{Table, overlay};
 use crate::run::{Note, OwnedPointer, Run, Tombstone, text};
 
 /// The run that a record holds. Files that are absent (environment, pointers, series) are taken as not loaded.
@@ -224,7 +224,7 @@ fn add_attempt(run: &mut Run, facts: &Facts) {
     if facts.code.is_some() {
         run.code.clone_from(&facts.code);
     }
-    override_params(&mut run.params, &facts.params);
+    overlay(&mut run.params, &facts.params);
     for (name, summary) in &facts.metrics {
         run.metrics
             .entry(name.clone())
@@ -243,18 +243,6 @@ fn add_attempt(run: &mut Run, facts: &Facts) {
     for input in &facts.inputs {
         run.inputs.retain(|known| known.name != input.name);
         run.inputs.push(input.clone());
-    }
-}
-
-/// Lays `later` over `params`, leaf by leaf.
-fn override_params(params: &mut Table, later: &Table) {
-    for (key, value) in later {
-        match (params.get_mut(key), value) {
-            (Some(Value::Table(old)), Value::Table(new)) if !new.is_empty() => override_params(old, new),
-            _ => {
-                params.insert(key.clone(), value.clone());
-            }
-        }
     }
 }
 
@@ -349,7 +337,7 @@ fn apply_one(run: &mut Run, id: &EditId, edit: &Edit) {
     edit.metrics_hidden.iter().for_each(|name| {
         run.metrics.shift_remove(name);
     });
-    override_params(&mut run.params, &edit.params);
+    overlay(&mut run.params, &edit.params);
     if let Some(deleted) = edit.deleted {
         run.deleted = deleted;
     }

@@ -157,6 +157,11 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Whether the text is that many digits of lower-case hex.
+pub fn is_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
 /// The file name of an artifact whose path is `path`: harmless on every system, made unique by the digest before it.
 pub fn slug(path: &[u8]) -> String {
     let mut slug = String::new();

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::Problem;
-use crate::run::id::{AttemptId, EditId};
+use crate::run::id::{AttemptId, EditId, is_hex};
 
 /// The files of a run's record: path to bytes.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -178,8 +178,4 @@ fn is_number(text: &str) -> bool {
             && !text.is_empty()
             && text.len() < 19
             && text.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-fn is_hex(text: &str, length: usize) -> bool {
-    text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }

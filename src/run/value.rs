@@ -117,6 +117,18 @@ impl From<bool> for Value {
     }
 }
 
+/// Lays `upper` over `lower`, leaf by leaf: what both hold becomes the upper's.
+pub fn overlay(lower: &mut Table, upper: &Table) {
+    for (key, value) in upper {
+        match (lower.get_mut(key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) if !above.is_empty() => overlay(below, above),
+            _ => {
+                lower.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
 /// The leaves of a nested dict with their paths, in order; an empty dict and a list are leaves.
 pub fn leaves(table: &Table) -> Vec<(Vec<&str>, &Value)> {
     let mut found = Vec::new();

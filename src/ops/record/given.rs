@@ -17,7 +17,7 @@ use crate::ops::record::place::Places;
 use crate::ops::record::redact::Redactor;
 use crate::ops::record::{Options, Remarks, command_params, files, key_value};
 use crate::run::attempt::{Input, Number, Summary};
-use crate::run::value::{Table, Value, leaves};
+use crate::run::value::{Table, leaves, overlay};
 use crate::tracker::Tracker;
 
 /// The largest file of params or metrics that is read.
@@ -71,12 +71,12 @@ fn params(
         let name = file.display().to_string();
         merge(&mut explicit, &read_params(&places.here.join(file), &name)?, &name)?;
     }
-    overlay(&mut params, explicit);
+    overlay(&mut params, &explicit);
     let mut typed = Table::new();
     for (path, value) in &options.params {
         key_value::insert(&mut typed, path, value.clone())?;
     }
-    overlay(&mut params, typed);
+    overlay(&mut params, &typed);
     if tracker.config.params_from_command {
         underlay(&mut params, from_command(options, redactor));
     }
@@ -98,24 +98,12 @@ fn merge(params: &mut Table, table: &Table, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Lays `upper` over `lower`: what both hold becomes the upper's.
-fn overlay(lower: &mut Table, upper: Table) {
-    for (key, value) in upper {
-        match (lower.get_mut(&key), value) {
-            (Some(Value::Table(below)), Value::Table(above)) if !above.is_empty() => overlay(below, above),
-            (_, value) => {
-                lower.insert(key, value);
-            }
-        }
-    }
-}
-
 /// Adds what is not there yet.
 fn underlay(params: &mut Table, found: Table) {
     for (path, value) in leaves(&found) {
         let path: Vec<String> = path.into_iter().map(str::to_owned).collect();
         // What was given explicitly stays.
-        let _ = key_value::insert(params, &path, value.clone());
+        key_value::insert_absent(params, &path, value.clone());
     }
 }
 
@@ -126,7 +114,7 @@ fn from_command(options: &Options, redactor: &Redactor) -> Table {
     for (path, value) in command_params::from_command(&options.command) {
         let mut one = Table::new();
         if key_value::insert(&mut one, &path, value).is_ok() {
-            overlay(&mut found, one);
+            overlay(&mut found, &one);
         }
     }
     redactor.params(&mut found);
@@ -266,6 +254,7 @@ fn is_absent(error: &anyhow::Error) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::run::value::Value;
 
     fn table(pairs: &[(&str, Value)]) -> Table {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
@@ -275,7 +264,7 @@ mod tests {
     fn the_upper_wins_leaf_by_leaf() {
         let mut lower =
             table(&[("a", 1i64.into()), ("m", table(&[("x", 1i64.into()), ("y", 2i64.into())]).into())]);
-        overlay(&mut lower, table(&[("m", table(&[("x", 9i64.into())]).into()), ("b", 3i64.into())]));
+        overlay(&mut lower, &table(&[("m", table(&[("x", 9i64.into())]).into()), ("b", 3i64.into())]));
         let nested = table(&[("x", 9i64.into()), ("y", 2i64.into())]);
         assert_eq!(lower, table(&[("a", 1i64.into()), ("m", nested.into()), ("b", 3i64.into())]));
     }
