@@ -63,6 +63,14 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
+/// The beginning of `text`, fit for a message.
+pub fn shorten(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// The sort of failure `error` is, from the first [`Problem`] in its chain.
 pub fn kind(error: &anyhow::Error) -> Kind {
     problem(error).map_or(Kind::Failed, |problem| problem.kind)

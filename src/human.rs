@@ -2,6 +2,8 @@
 //!
 //! Knows no domain; numbers and names come in as they are.
 
+use std::time::Duration;
+
 /// How long something took: `120ms`, `4.2s`, `42s`, `12m 05s`, `3h 12m`, `2d 4h`.
 pub fn duration(seconds: f64) -> String {
     let seconds = if seconds.is_finite() { seconds.max(0.0) } else { return "-".to_owned() };
@@ -74,6 +76,23 @@ pub fn parse_size(text: &str) -> Option<u64> {
     (bytes < u64::MAX as f64).then_some(bytes as u64)
 }
 
+/// Reads a duration as people write it: `10s`, `5m`, `1.5h`, `250ms`, `2d`; without a unit it is in seconds.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let end =
+        text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "ms" => 0.001,
+        "" | "s" | "sec" | "second" | "seconds" => 1.0,
+        "m" | "min" | "minute" | "minutes" => MINUTE as f64,
+        "h" | "hour" | "hours" => HOUR as f64,
+        "d" | "day" | "days" => DAY as f64,
+        _ => return None,
+    };
+    Duration::try_from_secs_f64(number.parse::<f64>().ok()? * factor).ok()
+}
+
 /// A count and what is counted: `1 run`, `30,000 runs`.
 pub fn count(number: usize, one: &str) -> String {
     match number {
@@ -135,6 +154,27 @@ fn slack(length: usize) -> usize {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        let table = [
+            ("10", Some(10_000)),
+            ("10s", Some(10_000)),
+            (" 5 m ", Some(300_000)),
+            ("1.5h", Some(5_400_000)),
+            ("250ms", Some(250)),
+            ("2 days", Some(172_800_000)),
+            ("", None),
+            ("s", None),
+            ("5 parsecs", None),
+            ("-1s", None),
+            ("1.2.3", None),
+            ("999999999999999999999999d", None),
+        ];
+        for (text, milliseconds) in table {
+            assert_eq!(parse_duration(text), milliseconds.map(Duration::from_millis), "{text}");
+        }
+    }
 
     #[test]
     fn durations_ages_and_sizes_read_as_people_write_them() {

@@ -80,6 +80,9 @@ impl Number {
     }
 }
 
+/// How the names of metrics begin that tell of the machine, not of the training.
+pub const MACHINE: &str = "system/";
+
 /// What is kept in the facts of a metric's points.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
@@ -183,6 +186,16 @@ pub struct Definition {
     pub x: Option<String>,
     /// Which of `last`, `min`, `max` stands for it in tables.
     pub summary: Option<String>,
+}
+
+impl Definition {
+    /// Takes in what was said later; what that leaves open stands.
+    pub fn refine(&mut self, later: &Definition) {
+        self.goal = later.goal.or(self.goal);
+        self.unit = later.unit.clone().or(self.unit.take());
+        self.x = later.x.clone().or(self.x.take());
+        self.summary = later.summary.clone().or(self.summary.take());
+    }
 }
 
 /// The code that ran.

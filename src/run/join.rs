@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Problem;
 use crate::run::attempt::{FORMAT, Facts, Reader};
+use crate::run::edit::Edit;
 use crate::run::fold;
 use crate::run::id::{AttemptId, RunId, sha256};
 use crate::run::record::{Change, Files, Place, TOMBSTONE};
-use crate::run::text;
+use crate::run::{pointer, text};
 
 /// The latest committer date that Git reads everywhere: the end of the year 9999.
 const DATE_MAX: i64 = 253_402_300_799;
@@ -164,17 +165,29 @@ fn gather<'a>(candidates: &mut Candidates<'a>, files: &'a Files) -> Result<(), P
     Ok(())
 }
 
-/// The files that one path comes to: the smallest digest takes the path, the others are disputed.
+/// The files that one path comes to: one that can be read takes the path, of several the smallest digest; the others are
+/// disputed. Rubbish thus never hides what was recorded, whatever digest it was given.
 fn lay_out(path: String, place: &Place, blobs: BTreeSet<&[u8]>) -> Vec<(String, Vec<u8>)> {
     let mut kept = unsuperseded(place, blobs.into_iter().collect());
     if kept.len() > 1 {
-        kept.sort_by_cached_key(|bytes| sha256(bytes));
+        kept.sort_by_cached_key(|bytes| (!is_readable(place, bytes), sha256(bytes)));
     }
     let place_of = |(index, bytes): (usize, &[u8])| match index {
         0 => (path.clone(), bytes.to_vec()),
         _ => (disputed_path(&path, bytes), bytes.to_vec()),
     };
     kept.into_iter().enumerate().map(place_of).collect()
+}
+
+/// Whether the bytes are what the place may hold, as far as that can be told from them alone.
+fn is_readable(place: &Place, bytes: &[u8]) -> bool {
+    match place {
+        Place::Run | Place::Attempt(_) => Standing::read(place, bytes).is_some(),
+        Place::Edit(id) => Edit::decode(id, bytes).is_ok(),
+        Place::Environment(_) => text::read(bytes).is_ok(),
+        Place::AttemptArtifacts(_) | Place::EditArtifacts(_) => pointer::decode(bytes).is_ok(),
+        _ => true,
+    }
 }
 
 /// The blobs that no other of them supersedes. Whatever supersedes a dropped blob need not be kept itself: the
@@ -399,6 +412,17 @@ mod tests {
         ] {
             assert_eq!(join(&ours, &one("run.toml", &forged)).unwrap().len(), 2);
         }
+    }
+
+    #[test]
+    fn rubbish_never_hides_what_can_be_read() {
+        let good = facts(1, Status::Finished, "a", &[], 'a', "aaaaaaaa");
+        let smaller = (0..).map(|number: u32| format!("rubbish {number}").into_bytes());
+        let rubbish = smaller.into_iter().find(|bytes| sha256(bytes) < sha256(&good)).unwrap();
+        let file = |bytes: &[u8]| Files::from([("run.toml".to_owned(), bytes.to_vec())]);
+        let joined = join(&file(&good), &file(&rubbish)).unwrap();
+        assert_eq!(joined["run.toml"], good);
+        assert_eq!(joined[&disputed_path("run.toml", &rubbish)], rubbish);
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod edit;
 pub mod fold;
 pub mod id;
 pub mod join;
+pub mod json;
 pub mod pointer;
 pub mod record;
 pub mod text;

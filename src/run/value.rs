@@ -10,6 +10,12 @@ pub type Table = IndexMap<String, Value>;
 /// How deep values may nest before they are kept as JSON text ([`Value::Json`]).
 pub const DEPTH_MAX: usize = 64;
 
+/// How deep a text may nest to be read at all; between this and [`DEPTH_MAX`] values are kept as JSON text.
+pub const NESTING_MAX: usize = 128;
+
+/// The most digits an integer may have: as in Python, whose programs write what is read.
+pub const DIGITS_MAX: usize = 4300;
+
 /// A typed value, as it was given.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
