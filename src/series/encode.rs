@@ -3,6 +3,8 @@
 //! Knows the grammar of one file; how rows are shared out among files is the parent's business. What does not
 //! re-encode to the same bytes is refused as damaged.
 
+use std::borrow::Cow;
+
 use crate::series::Malformed;
 use crate::series::number::Number;
 use crate::series::{Point, Row, Segment, TABLE_LONG};
@@ -12,27 +14,26 @@ pub const LONG_HEADER: &str = "step\ttime\tname\tvalue\n";
 
 /// The bytes of a segment.
 pub fn encode(segment: &Segment) -> Vec<u8> {
+    let mut text = String::new();
     match segment {
         Segment::Wide { names, rows } => {
-            rows.iter().fold(write_header(names), |text, row| text + &write_row(row)).into_bytes()
+            text.push_str(&write_header(names));
+            rows.iter().for_each(|row| push_row(&mut text, row.step, row.time, &row.values));
         }
-        Segment::Long(points) => points
-            .iter()
-            .fold(LONG_HEADER.to_owned(), |text, (name, point)| text + &write_point(name, point))
-            .into_bytes(),
+        Segment::Long(points) => {
+            text.push_str(LONG_HEADER);
+            points.iter().for_each(|(name, point)| push_point(&mut text, name, point));
+        }
     }
+    text.into_bytes()
 }
 
 /// Reads a segment of the table with that number; anything that [`encode`] would not have written is refused.
 pub fn decode(table: u8, bytes: &[u8]) -> Result<Segment, Malformed> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Malformed::new("is not UTF-8"))?;
-    let text = text.strip_suffix('\n').ok_or_else(|| Malformed::new("does not end with a whole line"))?;
-    let mut lines = text.split('\n');
-    let header = lines.next().unwrap_or_default();
-    let rows = lines.zip(2..);
+    let (header, rows) = lines(bytes)?;
     match table {
-        TABLE_LONG if format!("{header}\n") != LONG_HEADER => Err(bad_header()),
         TABLE_LONG => {
+            check_long(header)?;
             rows.map(|(line, number)| read_point(line, number)).collect::<Result<_, _>>().map(Segment::Long)
         }
         _ => {
@@ -42,6 +43,52 @@ pub fn decode(table: u8, bytes: &[u8]) -> Result<Segment, Malformed> {
             Ok(Segment::Wide { names, rows })
         }
     }
+}
+
+/// Reads the points of one metric out of a segment. What is not of that metric is not looked at more closely than it
+/// takes to tell the rows apart, so damage elsewhere in the file may go unseen.
+pub fn decode_metric(table: u8, bytes: &[u8], metric: &str) -> Result<Vec<Point>, Malformed> {
+    let (header, rows) = lines(bytes)?;
+    let wanted = escape(metric);
+    let (place, columns) = match table {
+        TABLE_LONG => {
+            check_long(header)?;
+            (None, 2)
+        }
+        _ => {
+            let names = read_header(header)?;
+            match names.iter().position(|name| name == metric) {
+                Some(place) => (Some(place), names.len()),
+                None => return Ok(Vec::new()),
+            }
+        }
+    };
+    let mut points = Vec::new();
+    for (line, number) in rows {
+        let bad = || malformed_line(number);
+        let mut cells = line.split('\t');
+        let (step, time) = (cells.next().ok_or_else(bad)?, cells.next().ok_or_else(bad)?);
+        let value = match place {
+            Some(place) => cells.clone().nth(place),
+            None if cells.clone().next() != Some(wanted.as_ref()) => continue,
+            None => cells.clone().nth(1),
+        };
+        if cells.count() != columns {
+            return Err(bad());
+        }
+        points.push(Point {
+            step: read_optional(step).ok_or_else(bad)?,
+            time: read_optional(time).ok_or_else(bad)?,
+            value: value.and_then(Number::read).ok_or_else(bad)?,
+        });
+    }
+    Ok(points)
+}
+
+/// The names of the metrics that a segment's first line tells; none of one in long form.
+pub fn names(table: u8, bytes: &[u8]) -> Result<Vec<String>, Malformed> {
+    let (header, _) = lines(bytes)?;
+    if table == TABLE_LONG { Ok(Vec::new()) } else { read_header(header) }
 }
 
 /// Writes the first line of a segment with a column for each name.
@@ -54,23 +101,47 @@ pub fn write_header(names: &[String]) -> String {
     line + "\n"
 }
 
-/// Writes one row.
-pub fn write_row(row: &Row) -> String {
-    let mut line = format!("{}\t{}", optional(row.step), optional(row.time));
-    for value in &row.values {
-        line.push('\t');
-        line.push_str(&value.write());
+/// Writes one row behind the text of its segment.
+pub fn push_row(text: &mut String, step: Option<Number>, time: Option<Number>, values: &[Number]) {
+    push_optional(text, step);
+    text.push('\t');
+    push_optional(text, time);
+    for value in values {
+        text.push('\t');
+        value.push_to(text);
     }
-    line + "\n"
+    text.push('\n');
 }
 
-/// Writes one row in long form.
-pub fn write_point(name: &str, point: &Point) -> String {
-    format!("{}\t{}\t{}\t{}\n", optional(point.step), optional(point.time), escape(name), point.value.write())
+/// Writes one row in long form behind the text of its segment.
+pub fn push_point(text: &mut String, name: &str, point: &Point) {
+    push_optional(text, point.step);
+    text.push('\t');
+    push_optional(text, point.time);
+    text.push('\t');
+    text.push_str(&escape(name));
+    text.push('\t');
+    point.value.push_to(text);
+    text.push('\n');
 }
 
-fn optional(number: Option<Number>) -> String {
-    number.map(Number::write).unwrap_or_default()
+fn push_optional(text: &mut String, number: Option<Number>) {
+    if let Some(number) = number {
+        number.push_to(text);
+    }
+}
+
+/// The first line, and the others with their numbers.
+fn lines(bytes: &[u8]) -> Result<(&str, impl Iterator<Item = (&str, usize)>), Malformed> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Malformed::new("is not UTF-8"))?;
+    let text = text.strip_suffix('\n').ok_or_else(|| Malformed::new("does not end with a whole line"))?;
+    let mut lines = text.split('\n');
+    let header = lines.next().unwrap_or_default();
+    Ok((header, lines.zip(2..)))
+}
+
+fn check_long(header: &str) -> Result<(), Malformed> {
+    if LONG_HEADER.strip_suffix('\n') == Some(header) { Ok(()) } else { Err(bad_header()) }
 }
 
 fn read_header(header: &str) -> Result<Vec<String>, Malformed> {
@@ -85,22 +156,18 @@ fn read_header(header: &str) -> Result<Vec<String>, Malformed> {
 }
 
 fn read_row(line: &str, number: usize, columns: usize) -> Result<Row, Malformed> {
-    let bad = || Malformed::new(format!("has a malformed line {number}"));
-    let cells: Vec<&str> = line.split('\t').collect();
-    let [step, time, values @ ..] = cells.as_slice() else { return Err(bad()) };
+    let bad = || malformed_line(number);
+    let mut cells = line.split('\t');
+    let (step, time) = (cells.next().ok_or_else(bad)?, cells.next().ok_or_else(bad)?);
+    let values: Vec<Number> = cells.map(Number::read).collect::<Option<_>>().ok_or_else(bad)?;
     if values.len() != columns {
         return Err(bad());
     }
-    let values = values.iter().map(|cell| Number::read(cell)).collect::<Option<_>>();
-    Ok(Row {
-        step: read_optional(step).ok_or_else(bad)?,
-        time: read_optional(time).ok_or_else(bad)?,
-        values: values.ok_or_else(bad)?,
-    })
+    Ok(Row { step: read_optional(step).ok_or_else(bad)?, time: read_optional(time).ok_or_else(bad)?, values })
 }
 
 fn read_point(line: &str, number: usize) -> Result<(String, Point), Malformed> {
-    let bad = || Malformed::new(format!("has a malformed line {number}"));
+    let bad = || malformed_line(number);
     let cells: Vec<&str> = line.split('\t').collect();
     let [step, time, name, value] = cells.as_slice() else { return Err(bad()) };
     let point = Point {
@@ -118,12 +185,20 @@ fn read_optional(cell: &str) -> Option<Option<Number>> {
     }
 }
 
+fn malformed_line(number: usize) -> Malformed {
+    Malformed::new(format!("has a malformed line {number}"))
+}
+
 fn bad_header() -> Malformed {
     Malformed::new("has a malformed first line")
 }
 
-fn escape(name: &str) -> String {
-    name.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")
+fn escape(name: &str) -> Cow<'_, str> {
+    if !name.contains(['\\', '\t', '\n', '\r']) {
+        return Cow::Borrowed(name);
+    }
+    let escaped = name.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r");
+    Cow::Owned(escaped)
 }
 
 /// The name that [`escape`] wrote so; `None` for any other text.
@@ -207,6 +282,21 @@ mod tests {
             // As text, since NaN is not equal to itself.
             prop_assert_eq!(format!("{:?}", &read), format!("{:?}", &segment).replace("-NaN", "NaN"));
             prop_assert_eq!(encode(&read), bytes);
+        }
+
+        #[test]
+        fn one_metric_is_read_as_all_are(segment in prop_oneof![wide(), long()]) {
+            let table = if matches!(segment, Segment::Long(_)) { TABLE_LONG } else { 0 };
+            let bytes = encode(&segment);
+            let all = decode(table, &bytes).unwrap();
+            for (name, _) in all.points().into_iter().chain([("no such", Point { step: None, time: None, value: Number::Int(0) })]) {
+                let expected: Vec<_> =
+                    all.points().into_iter().filter(|(other, _)| *other == name).map(|(_, point)| point).collect();
+                prop_assert_eq!(
+                    format!("{:?}", decode_metric(table, &bytes, name).unwrap()),
+                    format!("{:?}", expected)
+                );
+            }
         }
 
         #[test]

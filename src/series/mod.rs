@@ -1,16 +1,23 @@
 //! Series: the points of a run's metrics, and the segments that hold them.
 //!
-//! Pure, and below `run`: attempts are known here by the text of their ids only. Bytes are `encode`'s business;
+//! Pure, and below `run`: attempts are known here by the text of their ids only, and files that are too large for memory
+//! come in as something to write to or read from. Text is `encode`'s business, how rows are shared out among files
+//! `tables`', what is kept of too many points `sample`'s and `whole`'s, and which of them a reader shows `choose`'s;
 //! which record a segment belongs to, and what is kept of its points in the facts, is `run`'s.
 
+pub mod choose;
 pub mod encode;
 pub mod number;
+pub mod sample;
+mod tables;
+pub mod whole;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
 use crate::series::number::Number;
+pub use crate::series::tables::{Placed, Writer};
 
 /// How many tables a writer has for sets of names; later sets share the table [`TABLE_LONG`].
 pub const TABLES_MAX: usize = 16;
@@ -20,6 +27,8 @@ pub const TABLE_LONG: u8 = 99;
 pub const SEGMENT_MAX: usize = 1 << 20;
 /// The highest number that four digits hold: that segment takes all that still comes.
 const SEGMENT_LAST: u16 = 9999;
+/// How much text the segments of one attempt may come to: beyond it the whole goes to a Parquet file.
+pub const TEXT_MAX: usize = 64 << 20;
 
 /// Why bytes are no segment: what is wrong with them, to be said after the name of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,97 +151,130 @@ impl SegmentName {
     }
 }
 
-/// Takes rows as one writer logs them, and lays them out in tables and segments.
-#[derive(Debug, Default)]
-pub struct Writer {
-    /// By the sorted names of a set: its table.
-    tables: BTreeMap<Vec<String>, usize>,
-    wide: Vec<Table>,
-    long: Option<Table>,
+/// Where the sample of a table lies: `metrics/<attempt>-<writer>-<table>-sampled-<revision>.tsv`. It is in long form,
+/// whatever the table's own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SampleName {
+    /// The attempt.
+    pub attempt: String,
+    /// The writer within the attempt.
+    pub writer: u64,
+    /// The table within the writer.
+    pub table: u8,
+    /// The attempt's revision that brought it: the highest counts.
+    pub revision: u64,
 }
 
-/// The segments of one table; the last is open.
-#[derive(Debug)]
-struct Table {
-    header: String,
-    names: Vec<String>,
-    segments: Vec<String>,
-}
-
-impl Writer {
-    /// A writer that has logged nothing.
-    pub fn new() -> Self {
-        Self::default()
+impl SampleName {
+    /// Its path in the record.
+    pub fn path(&self) -> String {
+        let Self { attempt, writer, table, revision } = self;
+        format!("metrics/{attempt}-{writer}-{table:02}-sampled-{revision}.tsv")
     }
 
-    /// Takes what one call logged; nothing if it names nothing.
-    pub fn log(&mut self, step: Option<Number>, time: Option<Number>, values: &IndexMap<String, Number>) {
-        if values.is_empty() {
-            return;
-        }
-        match self.table_of(values) {
-            Some(index) => {
-                let table = &mut self.wide[index];
-                // The set is the table's, so every name has its value; its order may be another.
-                let values = table.names.iter().filter_map(|name| values.get(name).copied()).collect();
-                table.push(&encode::write_row(&Row { step, time, values }));
-            }
-            None => {
-                let long =
-                    self.long.get_or_insert_with(|| Table::new(encode::LONG_HEADER.into(), Vec::new()));
-                for (name, value) in values {
-                    long.push(&encode::write_point(name, &Point { step, time, value: *value }));
+    /// Reads a path; `None` for any other file.
+    pub fn parse(path: &str) -> Option<Self> {
+        let name = path.strip_prefix("metrics/")?.strip_suffix(".tsv")?;
+        let parts: Vec<&str> = name.split('-').collect();
+        let [attempt, writer, table, "sampled", revision] = parts.as_slice() else { return None };
+        let name = Self {
+            attempt: (*attempt).to_owned(),
+            writer: writer.parse().ok()?,
+            table: table.parse().ok()?,
+            revision: revision.parse().ok()?,
+        };
+        (name.path() == path).then_some(name)
+    }
+}
+
+/// What a record's text says of one metric.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Found {
+    /// Its points, one series for each attempt and writer that logged it.
+    pub series: Vec<Series>,
+    /// The attempts of whose points some are only a sample.
+    pub sampled: BTreeSet<String>,
+    /// All names that the tables' first lines tell.
+    pub names: BTreeSet<String>,
+    /// What could not be read; its points are missing.
+    pub damaged: Vec<Malformed>,
+}
+
+/// The points of one metric that a record's text holds, samples included where the whole is elsewhere.
+pub fn read_metric(files: &BTreeMap<String, Vec<u8>>, metric: &str) -> Found {
+    let mut found = Found::default();
+    let mut timed: BTreeMap<(String, u64), Vec<(f64, Point)>> = BTreeMap::new();
+    for ((attempt, writer, table), pieces) in pieces(files) {
+        let mut clock = f64::NEG_INFINITY;
+        for piece in pieces {
+            let form = if piece.is_sample { TABLE_LONG } else { table };
+            let points = match encode::decode_metric(form, piece.bytes, metric) {
+                Ok(points) => points,
+                Err(problem) => {
+                    found.damaged.push(Malformed(format!("'{}' {problem}", piece.path)));
+                    continue;
                 }
+            };
+            found.names.extend(encode::names(form, piece.bytes).unwrap_or_default());
+            if points.is_empty() {
+                continue;
             }
-        }
-    }
-
-    /// The files that hold what was logged, as the record of `attempt` names them.
-    pub fn files(&self, attempt: &str, writer: u64) -> BTreeMap<String, Vec<u8>> {
-        let wide = self.wide.iter().enumerate().map(|(index, table)| (index as u8, table));
-        let tables = wide.chain(self.long.iter().map(|table| (TABLE_LONG, table)));
-        let mut files = BTreeMap::new();
-        for (number, table) in tables {
-            for (index, bytes) in table.segments.iter().enumerate() {
-                let segment = index as u16;
-                let name = SegmentName { attempt: attempt.to_owned(), writer, table: number, segment };
-                files.insert(name.path(), bytes.clone().into_bytes());
+            if piece.is_sample {
+                found.sampled.insert(attempt.clone());
             }
+            let series = timed.entry((attempt.clone(), writer)).or_default();
+            series.extend(points.into_iter().map(|point| (tick(&mut clock, &point), point)));
         }
-        files
     }
-
-    fn table_of(&mut self, values: &IndexMap<String, Number>) -> Option<usize> {
-        let mut set: Vec<String> = values.keys().cloned().collect();
-        set.sort_unstable();
-        if let Some(index) = self.tables.get(&set) {
-            return Some(*index);
-        }
-        if self.wide.len() == TABLES_MAX {
-            return None;
-        }
-        let names: Vec<String> = values.keys().cloned().collect();
-        self.wide.push(Table::new(encode::write_header(&names), names));
-        self.tables.insert(set, self.wide.len() - 1);
-        Some(self.wide.len() - 1)
-    }
+    found.series = timed
+        .into_iter()
+        .map(|((attempt, writer), points)| in_order((attempt, writer, metric.to_owned()), points))
+        .collect();
+    found
 }
 
-impl Table {
-    fn new(header: String, names: Vec<String>) -> Self {
-        Self { segments: vec![header.clone()], header, names }
-    }
+/// One file of a table.
+struct Piece<'a> {
+    path: &'a str,
+    bytes: &'a [u8],
+    is_sample: bool,
+}
 
-    fn push(&mut self, row: &str) {
-        let is_last = self.segments.len() > SEGMENT_LAST.into();
-        let is_full = self.segments.last().is_none_or(|open| open.len() >= SEGMENT_MAX);
-        if is_full && !is_last {
-            self.segments.push(self.header.clone());
-        }
-        if let Some(open) = self.segments.last_mut() {
-            open.push_str(row);
+/// The files of each table by attempt, writer and table: its segments, then the newest sample of what they lack.
+fn pieces(files: &BTreeMap<String, Vec<u8>>) -> BTreeMap<(String, u64, u8), Vec<Piece<'_>>> {
+    let mut pieces: BTreeMap<_, Vec<Piece<'_>>> = BTreeMap::new();
+    let mut samples: BTreeMap<_, (u64, Piece<'_>)> = BTreeMap::new();
+    // In the order of the paths, which is that of the segments.
+    for (path, bytes) in files {
+        if let Some(name) = SegmentName::parse(path) {
+            let piece = Piece { path, bytes, is_sample: false };
+            pieces.entry((name.attempt, name.writer, name.table)).or_default().push(piece);
+        } else if let Some(name) = SampleName::parse(path) {
+            let piece = Piece { path, bytes, is_sample: true };
+            let newest = samples.entry((name.attempt, name.writer, name.table));
+            let newest = newest.or_insert((name.revision, Piece { path, bytes, is_sample: true }));
+            if name.revision > newest.0 {
+                *newest = (name.revision, piece);
+            }
         }
     }
+    for (table, (_, piece)) in samples {
+        pieces.entry(table).or_default().push(piece);
+    }
+    pieces
+}
+
+/// The series of one writer whose points come in the order logged.
+pub fn ordered(name: &str, attempt: &str, writer: u64, points: Vec<Point>) -> Series {
+    let mut clock = f64::NEG_INFINITY;
+    let timed = points.into_iter().map(|point| (tick(&mut clock, &point), point)).collect();
+    in_order((attempt.to_owned(), writer, name.to_owned()), timed)
+}
+
+/// Where a point stands in time: never before the one that was logged before it, whose clock may have been put back.
+fn tick(clock: &mut f64, point: &Point) -> f64 {
+    *clock = point.time.map_or(*clock, |time| clock.max(time.as_f64()));
+    *clock
 }
 
 /// The series that a record's files hold, one for each metric, attempt and writer; other files are passed over.
@@ -250,12 +292,11 @@ pub fn read(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<Series>, Malformed>
             let clock = clocks
                 .entry((name.attempt.clone(), name.writer, name.table, metric.to_owned()))
                 .or_insert(f64::NEG_INFINITY);
-            // A point without a time stays behind the one that its table holds before it.
-            *clock = point.time.map_or(*clock, Number::as_f64);
+            let at = tick(clock, &point);
             found
                 .entry((name.attempt.clone(), name.writer, metric.to_owned()))
                 .or_default()
-                .push((*clock, point));
+                .push((at, point));
         }
     }
     Ok(found.into_iter().map(|(key, points)| in_order(key, points)).collect())
@@ -285,66 +326,18 @@ mod tests {
     }
 
     #[test]
-    fn one_set_of_names_is_one_table_in_whatever_order() {
-        let mut writer = Writer::new();
-        writer.log(int(0), None, &values(&[("a", 1.0), ("b", 2.0)]));
-        writer.log(int(1), None, &values(&[("b", 4.0), ("a", 3.0)]));
-        writer.log(int(1), None, &values(&[("b", 5.0)]));
-        let files = writer.files("k7f3q2ab", 0);
-        let text = |path: &str| String::from_utf8(files[path].clone()).unwrap();
-        assert_eq!(
-            text("metrics/k7f3q2ab-0-00-0000.tsv"),
-            "step\ttime\ta\tb\n0\t\t1.0\t2.0\n1\t\t3.0\t4.0\n"
-        );
-        assert_eq!(text("metrics/k7f3q2ab-0-01-0000.tsv"), "step\ttime\tb\n1\t\t5.0\n");
-        let series = read(&files).unwrap();
-        let found: Vec<_> = series.iter().map(|series| (series.name.as_str(), series.points.len())).collect();
-        assert_eq!(found, [("a", 2), ("b", 3)]);
-    }
-
-    #[test]
-    fn the_seventeenth_set_goes_to_the_long_table() {
-        let mut writer = Writer::new();
-        for index in 0..18 {
-            writer.log(int(index), None, &values(&[(&format!("m{index}"), 0.5)]));
-        }
-        writer.log(int(99), None, &values(&[("m3", 0.25)]));
-        let files = writer.files("k7f3q2ab", 2);
-        assert_eq!(files.len(), 17);
-        assert_eq!(
-            files["metrics/k7f3q2ab-2-99-0000.tsv"],
-            b"step\ttime\tname\tvalue\n16\t\tm16\t0.5\n17\t\tm17\t0.5\n"
-        );
-        assert_eq!(read(&files).unwrap().iter().map(|series| series.points.len()).sum::<usize>(), 19);
-    }
-
-    #[test]
-    fn a_full_segment_takes_no_further_row() {
-        let mut writer = Writer::new();
-        let row = values(&[(&"n".repeat(1000), 0.1)]);
-        let long = values(&[("x", 0.1)]);
-        for step in 0..200_000 {
-            writer.log(int(step), None, if step == 0 { &row } else { &long });
-        }
-        let files = writer.files("k7f3q2ab", 0);
-        let first = &files["metrics/k7f3q2ab-0-01-0000.tsv"];
-        let second = &files["metrics/k7f3q2ab-0-01-0001.tsv"];
-        assert!(first.len() >= SEGMENT_MAX && first.len() < SEGMENT_MAX + 32, "{}", first.len());
-        assert!(second.starts_with(b"step\ttime\tx\n"));
-        let series = read(&files).unwrap();
-        assert_eq!(series[1].points.len(), 199_999);
-        assert!(series[1].points.iter().zip(1..).all(|(point, step)| point.step == int(step)));
-    }
-
-    #[test]
-    fn points_are_in_the_order_of_their_times_and_untimed_ones_stay_behind_their_predecessors() {
-        let mut writer = Writer::new();
-        writer.log(int(2), Some(Number::Float(20.0)), &values(&[("a", 2.0)]));
-        writer.log(int(3), None, &values(&[("a", 3.0)]));
-        writer.log(int(1), Some(Number::Int(10)), &values(&[("a", 1.0), ("b", 0.0)]));
-        let series = read(&writer.files("k7f3q2ab", 0)).unwrap();
-        let steps: Vec<_> = series[0].points.iter().map(|point| point.step.unwrap().as_f64()).collect();
-        assert_eq!(steps, [1.0, 2.0, 3.0]);
+    fn points_are_in_the_order_logged_whatever_the_clock_says() {
+        let steps = |last: &[(&str, f64)]| -> Vec<f64> {
+            let mut writer = Writer::new();
+            writer.log(int(2), Some(Number::Float(20.0)), &values(&[("a", 2.0)]));
+            writer.log(int(3), None, &values(&[("a", 3.0)]));
+            writer.log(int(1), Some(Number::Int(10)), &values(last));
+            let series = read(&writer.files("k7f3q2ab", 0)).unwrap();
+            series[0].points.iter().map(|point| point.step.unwrap().as_f64()).collect()
+        };
+        assert_eq!(steps(&[("a", 1.0)]), [2.0, 3.0, 1.0]);
+        // In another table: nothing but its time says when it was logged.
+        assert_eq!(steps(&[("a", 1.0), ("b", 0.0)]), [1.0, 2.0, 3.0]);
     }
 
     #[test]
@@ -357,5 +350,32 @@ mod tests {
         {
             assert_eq!(SegmentName::parse(path), None, "{path}");
         }
+        let name = SampleName { attempt: "k7f3q2ab".into(), writer: 12, table: 99, revision: 3 };
+        assert_eq!(name.path(), "metrics/k7f3q2ab-12-99-sampled-3.tsv");
+        assert_eq!(SampleName::parse(&name.path()), Some(name));
+        for path in ["metrics/k7f3q2ab-1-03-0045.tsv", "metrics/k7f3q2ab-1-03-sampled-01.tsv"] {
+            assert_eq!(SampleName::parse(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn samples_stand_behind_the_text_and_the_newest_counts() {
+        let mut writer = Writer::new();
+        writer.log(int(0), None, &values(&[("a", 0.5), ("b", 1.5)]));
+        let mut files = writer.files("k7f3q2ab", 0);
+        let sample = |rows: &str| format!("{}{rows}", encode::LONG_HEADER).into_bytes();
+        files.insert("metrics/k7f3q2ab-0-00-sampled-2.tsv".into(), sample("1\t\ta\t9.0\n"));
+        files.insert("metrics/k7f3q2ab-0-00-sampled-10.tsv".into(), sample("1\t\ta\t1.0\n2\t\ta\t2.0\n"));
+        files.insert("metrics/k7f3q2ab-0-01-0000.tsv".into(), b"torn".to_vec());
+        let found = read_metric(&files, "a");
+        let steps: Vec<_> = found.series[0].points.iter().map(|point| point.value.as_f64()).collect();
+        assert_eq!(steps, [0.5, 1.0, 2.0]);
+        assert_eq!(found.sampled, BTreeSet::from(["k7f3q2ab".to_owned()]));
+        assert_eq!(found.names, BTreeSet::from(["a".to_owned(), "b".to_owned()]));
+        assert_eq!(
+            found.damaged,
+            [Malformed("'metrics/k7f3q2ab-0-01-0000.tsv' does not end with a whole line".into())]
+        );
+        assert!(read_metric(&files, "b").sampled.is_empty());
     }
 }
