@@ -55,6 +55,17 @@ impl Artifacts {
             .with_context(|| format!("cannot open the artifact with sha256 '{sha256}'"))
     }
 
+    /// Opens the bytes with this digest after hashing them again.
+    pub fn open_checked(&self, sha256: &str) -> Result<File> {
+        let path = self.path(sha256);
+        let found =
+            digest(&path).with_context(|| format!("cannot read the artifact with sha256 '{sha256}'"))?;
+        match found.sha256 == sha256 {
+            true => self.open(sha256),
+            false => Err(Problem::new(format!("the artifact with sha256 '{sha256}' is damaged")).into()),
+        }
+    }
+
     fn store(&self, file: &Path) -> Result<Stored> {
         if !fs::metadata(file)?.is_file() {
             return Err(Problem::new("it is no regular file").into());
@@ -184,8 +195,10 @@ mod tests {
         let path = artifacts.path(&sha256(b"weights"));
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, b"weigh").unwrap();
+        assert!(artifacts.open_checked(&sha256(b"weights")).is_err());
         artifacts.add(&file).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"weights");
+        assert!(artifacts.open_checked(&sha256(b"weights")).is_ok());
     }
 
     #[test]

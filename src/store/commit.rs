@@ -57,7 +57,9 @@ impl Store {
         let tip = commit.id;
         objects.push(commit);
         self.write_objects(&objects)?;
+        self.precede_collector(&objects)?;
         self.update_ref(&name, expected, tip)?;
+        self.outlast_collector(&objects)?;
         Ok(tip.to_string())
     }
 

@@ -3,6 +3,7 @@
 //! The only user of `gix`; what `gix` lacks (reftable, signing, snapshots, history) goes through the `git` program.
 //! Knows which refs hold runs and code, not what the files of a run say.
 
+mod collector;
 mod commit;
 mod format;
 mod history;
@@ -11,6 +12,7 @@ mod objects;
 mod open;
 mod patch_id;
 mod platform;
+mod push;
 mod quarantine;
 mod read;
 mod refs;
@@ -30,10 +32,10 @@ use anyhow::{Context, Result};
 use gix::ObjectId;
 
 use crate::error::Problem;
-use crate::run::id::{RunId, Time};
+use crate::run::id::{RunId, Time, hex};
 use crate::run::record::Files;
 use crate::store::platform::Sharing;
-use crate::store::refs::PackedRefs;
+use crate::store::refs::{PackedRefs, Signer};
 
 pub use crate::store::identity::Identity;
 
@@ -51,6 +53,7 @@ pub struct Store {
     sharing: Sharing,
     runs_prefix: String,
     packed_refs: RefCell<PackedRefs>,
+    signer: Option<Signer>,
     warnings: RefCell<Vec<String>>,
 }
 
@@ -298,6 +301,14 @@ fn said(stderr: &[u8]) -> Problem {
     let chosen = lines.iter().find(|line| line.starts_with("fatal: ") || line.starts_with("error: "));
     let line = chosen.or(lines.last()).copied().unwrap_or("git failed and said nothing");
     Problem::new(format!("git: {}", line.trim_start_matches("fatal: ").trim_start_matches("error: ")))
+}
+
+/// 16 random hex digits, for the names of temporary files.
+fn random_name() -> std::io::Result<String> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random)
+        .map_err(|error| std::io::Error::other(format!("the system gives no random bytes: {error}")))?;
+    Ok(hex(&random))
 }
 
 /// A failure of gix, told as a cause under `what`.

@@ -15,7 +15,10 @@ use gix::ObjectId;
 use gix::objs::{Exists, Kind};
 
 use crate::store::platform::{create_read_only, sync_dir, sync_file};
-use crate::store::{Store, failed};
+use crate::store::{Store, failed, random_name};
+
+/// How often it is tried again when something that was just made is gone.
+const TRIES_MAX: usize = 10;
 
 /// An object that may not be written yet.
 #[derive(Debug, Clone)]
@@ -63,6 +66,17 @@ struct Batch<'a> {
 impl Store {
     /// Writes those of the objects that are not here; when it returns they are all on disk.
     pub(super) fn write_objects(&self, objects: &[Object]) -> Result<()> {
+        for _ in 1..TRIES_MAX {
+            match self.try_write_objects(objects) {
+                // A collector that spares nothing removes what others are writing, and folders that are empty.
+                Err(error) if is_not_found(&error) => drop(self.wait_for_collector()),
+                written => return written,
+            }
+        }
+        self.try_write_objects(objects)
+    }
+
+    fn try_write_objects(&self, objects: &[Object]) -> Result<()> {
         let mut batch = Batch::new(self);
         let mut known = self.repository.objects.clone();
         // A pack that came a moment ago is merely not used.
@@ -113,10 +127,8 @@ impl<'a> Batch<'a> {
     }
 
     fn add(&mut self, object: &Object, place: PathBuf) -> Result<()> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|error| failed("the system gives no random bytes", error))?;
         // Git's own name for such files, so that its gc removes what a killed process leaves.
-        let temporary = self.objects.join(format!("tmp_obj_{:016x}", u64::from_le_bytes(random)));
+        let temporary = self.objects.join(format!("tmp_obj_{}", random_name()?));
         let cannot = || format!("cannot write an object to '{}'", self.objects.display());
         let mut file = create_read_only(&temporary).with_context(cannot)?;
         self.pending.push((temporary, place));
@@ -137,12 +149,25 @@ impl<'a> Batch<'a> {
         each_in_parallel(pending.iter().map(|(temporary, _)| temporary.as_path()), sync_file)?;
         for (temporary, place) in pending {
             let folder = place.parent().expect("an object lies in a folder");
-            self.make_folder(folder)?;
             self.store.sharing.apply(temporary)?;
-            fs::rename(temporary, place).with_context(|| format!("cannot write '{}'", place.display()))?;
+            self.put(temporary, place).with_context(|| format!("cannot write '{}'", place.display()))?;
             self.folders.insert(folder.to_owned());
         }
         each_in_parallel(self.folders.iter().map(PathBuf::as_path), sync_dir)
+    }
+
+    /// Renames a file to where git looks for it, in a folder that is made if need be.
+    fn put(&mut self, temporary: &Path, place: &Path) -> Result<()> {
+        let folder = place.parent().expect("an object lies in a folder");
+        for _ in 1..TRIES_MAX {
+            self.make_folder(folder)?;
+            match fs::rename(temporary, place) {
+                // A collector has removed the folder, which was empty.
+                Err(error) if error.kind() == ErrorKind::NotFound && temporary.exists() => {}
+                renamed => return Ok(renamed?),
+            }
+        }
+        Ok(fs::rename(temporary, place)?)
     }
 
     fn make_folder(&mut self, folder: &Path) -> Result<()> {
@@ -177,6 +202,11 @@ fn each_in_parallel<'a>(
         let workers: Vec<_> = paths.chunks(chunk).map(|paths| scope.spawn(move || work(paths))).collect();
         workers.into_iter().try_for_each(|worker| worker.join().expect("a sync does not panic"))
     })
+}
+
+fn is_not_found(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    causes.any(|cause| cause.kind() == ErrorKind::NotFound)
 }
 
 /// Whether the object's file is there and whole; then it is as good as new, so that a gc does not take it for old.

@@ -62,6 +62,7 @@ fn from_repository(repository: gix::Repository) -> Result<Store> {
         sharing: sharing.unwrap_or_default(),
         runs_prefix: runs_prefix.unwrap_or_else(|| RUNS_PREFIX.to_owned()),
         packed_refs: RefCell::new(PackedRefs::default()),
+        signer: None,
         warnings: RefCell::default(),
         repository,
     })

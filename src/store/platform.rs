@@ -115,6 +115,20 @@ pub(super) fn sync_file(path: &Path) -> io::Result<()> {
     OpenOptions::new().write(true).open(path)?.sync_all()
 }
 
+/// Whether both are names of one file.
+#[cfg(unix)]
+pub(super) fn is_same_file(a: &Path, b: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let of = |path| std::fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()));
+    matches!((of(a), of(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+/// Whether both are names of one file; here nobody can tell.
+#[cfg(not(unix))]
+pub(super) fn is_same_file(_a: &Path, _b: &Path) -> bool {
+    false
+}
+
 /// By what a file is told apart from the one that replaced it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp(u64, u64, i128, i128);

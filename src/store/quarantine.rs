@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::store::platform::{bytes_of, path_of};
-use crate::store::{Store, failed};
+use crate::store::{Store, random_name};
 
 const PREFIX: &str = "tmp-";
 const LEFT_OVER_AGE: Duration = Duration::from_secs(24 * 3600);
@@ -26,9 +26,7 @@ impl Quarantine {
     pub fn new(store: &Store) -> Result<Self> {
         let state = store.state_dir();
         remove_left_over(&state);
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|error| failed("the system gives no random bytes", error))?;
-        let folder = state.join(format!("{PREFIX}{:016x}", u64::from_le_bytes(random)));
+        let folder = state.join(format!("{PREFIX}{}", random_name()?));
         let new = Self { folder, alternates: alternates(store) };
         fs::create_dir_all(new.objects())
             .with_context(|| format!("cannot make '{}'", new.folder.display()))?;

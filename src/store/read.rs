@@ -127,13 +127,19 @@ impl Store {
 
     /// An object's bytes; in a partial clone git fetches it if need be.
     pub(super) fn object(&self, id: ObjectId, kind: Kind) -> Result<Vec<u8>> {
-        let found = self.repository.try_find_object(id);
-        let found = found.map_err(|error| failed(&format!("cannot read object {id}"), error))?;
-        match found.map(gix::Object::detach) {
-            Some(object) if object.kind == kind => Ok(object.data),
-            Some(object) => {
-                Err(Problem::new(format!("object {id} is a {}, not a {kind}", object.kind)).into())
-            }
+        let found = self.repository.try_find_object(id).map(|found| found.map(gix::Object::detach));
+        let found = match found {
+            Ok(Some(object)) => Some((object.kind, object.data)),
+            // A collector may have moved it between two looks.
+            Ok(None) => self.find_anew(&id).ok().flatten(),
+            Err(error) => match self.find_anew(&id) {
+                Ok(Some(found)) => Some(found),
+                _ => return Err(failed(&format!("cannot read object {id}"), error).into()),
+            },
+        };
+        match found {
+            Some((found, data)) if found == kind => Ok(data),
+            Some((found, _)) => Err(Problem::new(format!("object {id} is a {found}, not a {kind}")).into()),
             None if self.has_promisor => {
                 output_of(self.git().args(["cat-file", &kind.to_string(), &id.to_string()]))
             }

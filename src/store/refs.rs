@@ -17,8 +17,8 @@ use gix::refs::packed;
 
 use crate::error::Problem;
 use crate::run::id::RunId;
-use crate::store::platform::{Stamp, sync_dir};
-use crate::store::{Moved, Oid, Store, failed, object_id, output_of, output_with_input};
+use crate::store::platform::{Stamp, is_same_file, sync_dir};
+use crate::store::{Moved, Oid, Store, failed, object_id, output_of, output_with_input, random_name};
 
 /// Where the refs are that keep code alive.
 pub(super) const CODE_PREFIX: &str = "refs/xtrack/code/";
@@ -38,6 +38,8 @@ pub(super) struct PackedRefs {
 struct Lock {
     path: PathBuf,
     file: File,
+    /// Another name of the same file, which says whose lock it is.
+    signature: Option<PathBuf>,
     is_kept: bool,
 }
 
@@ -46,7 +48,44 @@ impl Drop for Lock {
         if !self.is_kept {
             let _ = fs::remove_file(&self.path);
         }
+        // Last: who finds a lock must find its signature as well.
+        self.signature.as_ref().map(fs::remove_file);
     }
+}
+
+/// How this process signs the locks it takes, so that they can be told from those of the living if it is killed.
+pub(super) struct Signer {
+    folder: PathBuf,
+    mark: String,
+}
+
+/// What the name of each signature begins with.
+const SIGNATURE: &str = ".lock,";
+
+impl Signer {
+    /// A new file with a name that tells whose it is and which ref it is to lock.
+    fn sign(&self, name: &str) -> std::io::Result<(PathBuf, File)> {
+        let random = random_name()?;
+        let path = self.folder.join(format!("{SIGNATURE}{},{random},{}", self.mark, escaped(name)));
+        let file = fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
+        Ok((path, file))
+    }
+}
+
+/// A ref's name as a part of a file's name.
+fn escaped(name: &str) -> String {
+    name.replace('%', "%25").replace('/', "%2F")
+}
+
+/// The mark and the ref that the name of a signature tells.
+fn signed(signature: &Path) -> Option<(&str, String)> {
+    let rest = signature.file_name()?.to_str()?.strip_prefix(SIGNATURE)?;
+    // A ref's name may hold commas, a mark holds four.
+    let end = rest.match_indices(',').nth(4)?.0;
+    let (_random, name) = rest[end + 1..].split_once(',')?;
+    let name = name.replace("%2F", "/").replace("%25", "%");
+    let is_below = name.starts_with("refs/") && name.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    is_below.then_some((&rest[..end], name))
 }
 
 /// What became of one try to move a ref.
@@ -126,7 +165,7 @@ impl Store {
             }
             let lock = self.lock_of(name);
             if age(&lock).is_some_and(|age| age > STALE_AGE) || began.elapsed() > WAIT_MAX {
-                return Err(locked(name, &lock).into());
+                return Err(locked(name, &lock, self.holder_of(&lock)).into());
             }
             std::thread::sleep(jitter());
         }
@@ -164,10 +203,10 @@ impl Store {
         let mut new_folders = BTreeSet::new();
         // Who packs refs removes folders that are empty, perhaps the one that was just made.
         for _ in 0..100 {
-            match fs::OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(file) => {
+            match self.create_lock(&path, name) {
+                Ok((file, signature)) => {
                     return Ok(Some((
-                        Lock { path, file, is_kept: false },
+                        Lock { path, file, signature, is_kept: false },
                         new_folders.into_iter().collect(),
                     )));
                 }
@@ -182,6 +221,75 @@ impl Store {
             new_folders.extend(missing);
         }
         Err(Problem::new(format!("cannot make the folder '{}'", folder.display())).into())
+    }
+
+    /// A new lock file, signed where the file system can.
+    fn create_lock(&self, path: &Path, name: &str) -> std::io::Result<(File, Option<PathBuf>)> {
+        if let Some((signature, file)) = self.sign(name) {
+            let linked = fs::hard_link(&signature, path);
+            match &linked {
+                Ok(()) => return Ok((file, Some(signature))),
+                Err(_) => drop(fs::remove_file(&signature)),
+            }
+            if let Err(error) = linked
+                && matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound)
+            {
+                return Err(error);
+            }
+        }
+        Ok((fs::OpenOptions::new().write(true).create_new(true).open(path)?, None))
+    }
+
+    /// A signature that is to become a lock of the ref; nothing where none can be written.
+    fn sign(&self, name: &str) -> Option<(PathBuf, File)> {
+        let signer = self.signer.as_ref()?;
+        signer.sign(name).ok().or_else(|| {
+            let missing = missing_folders(&signer.folder.join("_"));
+            fs::create_dir_all(&signer.folder).ok()?;
+            missing.iter().for_each(|folder| drop(self.sharing.apply(folder)));
+            signer.sign(name).ok()
+        })
+    }
+
+    /// Signs the locks that are taken from now on: `mark` tells this process from all others, and has four commas;
+    /// signatures are put into `folder`.
+    pub fn sign_locks(&mut self, folder: PathBuf, mark: String) {
+        self.signer = Some(Signer { folder, mark });
+    }
+
+    /// Removes what a killed process left of taking a lock, if `signature` is that: the file in the folder of
+    /// signatures. `is_dead` tells from a mark whether its process is gone. Whether anything was removed.
+    pub fn remove_dead_lock(&self, signature: &Path, is_dead: &dyn Fn(&str) -> bool) -> Result<bool> {
+        let dead = signed(signature).filter(|(mark, _)| is_dead(mark));
+        let Some(((_, name), signer)) = dead.zip(self.signer.as_ref()) else {
+            return Ok(false);
+        };
+        // Of all who find it one takes it over, under its own name: only that one may remove the lock, so that nobody
+        // removes the next one by mistake.
+        let (own, _) = signer.sign(&name)?;
+        match fs::rename(signature, &own) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                fs::remove_file(&own)?;
+                return Ok(false);
+            }
+            other => other.with_context(|| format!("cannot remove '{}'", signature.display()))?,
+        }
+        let lock = self.lock_of(&name);
+        if is_same_file(&lock, &own) {
+            fs::remove_file(&lock).with_context(|| format!("cannot remove '{}'", lock.display()))?;
+        }
+        fs::remove_file(&own).with_context(|| format!("cannot remove '{}'", own.display()))?;
+        Ok(true)
+    }
+
+    /// Who holds a lock, if it is signed.
+    fn holder_of(&self, lock: &Path) -> Option<String> {
+        let signatures =
+            fs::read_dir(&self.signer.as_ref()?.folder).ok()?.flatten().map(|entry| entry.path());
+        let mut held = signatures.filter(|path| signed(path).is_some() && is_same_file(lock, path));
+        let signature = held.next()?;
+        let mut parts = signed(&signature)?.0.split(',');
+        Some(format!("process {} on '{}'", parts.next()?, parts.next_back()?))
     }
 
     fn try_update_by_git(&self, name: &str, expected: Option<ObjectId>, new: ObjectId) -> Result<Try> {
@@ -319,9 +427,14 @@ fn missing_folders(path: &Path) -> Vec<PathBuf> {
     missing
 }
 
-fn locked(name: &str, lock: &Path) -> Problem {
-    Problem::new(format!("cannot write '{name}': '{}' is in the way", lock.display()))
-        .hint("another process writes it now; if none does, one was killed at it: remove that file")
+fn locked(name: &str, lock: &Path, holder: Option<String>) -> Problem {
+    let problem = Problem::new(format!("cannot write '{name}': '{}' is in the way", lock.display()));
+    problem.hint(match holder {
+        Some(holder) => format!("{holder} writes it now; if that is gone for good, remove the file"),
+        None => {
+            "another process writes it now; if none does, one was killed at it: remove that file".to_owned()
+        }
+    })
 }
 
 fn age(path: &Path) -> Option<Duration> {

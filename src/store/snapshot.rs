@@ -52,10 +52,43 @@ struct Plan {
     is_staged: bool,
 }
 
+/// How often a snapshot is taken of which a collector took a part.
+const TRIES_MAX: usize = 3;
+
 impl Store {
     /// Takes the state of the code, and a ref that keeps it.
     pub fn snapshot(&self, limits: &SnapshotLimits) -> Result<Code> {
+        for _ in 1..TRIES_MAX {
+            let code = self.take_snapshot(limits).context("cannot take a snapshot of the code")?;
+            let is_whole = match self.wait_for_collector() {
+                true => self.is_connected(&code),
+                false => self.is_kept_whole(&code),
+            };
+            if is_whole {
+                return Ok(code);
+            }
+        }
         self.take_snapshot(limits).context("cannot take a snapshot of the code")
+    }
+
+    /// Whether the objects of a snapshot are there, which a collector may have taken before its ref was.
+    fn is_kept_whole(&self, code: &Code) -> bool {
+        let blobs = code.changed.iter().chain(&code.untracked).filter_map(|file| file.blob.as_deref());
+        let own =
+            code.snapshot.iter().flat_map(|commit| [Some(commit.as_str()), code.tree.as_deref()]).flatten();
+        let ids: Vec<_> = own.chain(blobs).filter_map(|oid| object_id(self, oid).ok()).collect();
+        code.snapshot.is_none() || self.missing(ids.iter()).is_ok_and(|missing| missing.is_empty())
+    }
+
+    /// Whether everything is there that a snapshot adds to the commit it is based on, folders within folders included.
+    fn is_connected(&self, code: &Code) -> bool {
+        let Some(snapshot) = &code.snapshot else {
+            return true;
+        };
+        let mut git = self.git();
+        git.args(["rev-list", "--objects", "--quiet", snapshot]);
+        git.args(code.commit.iter().map(|base| format!("^{base}")));
+        output_of(&mut git).is_ok()
     }
 
     fn take_snapshot(&self, limits: &SnapshotLimits) -> Result<Code> {
