@@ -4,6 +4,8 @@
 //! `xtrack.toml` came with the code, perhaps from a stranger, so it may not name files outside of the project whose
 //! content would be recorded; git's config is the user's own.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -16,6 +18,9 @@ use crate::run::id::check_name;
 /// The file, at the top of the repository, that these settings are read from.
 const FILE: &str = "xtrack.toml";
 
+/// The shortest interval that a setting takes.
+const INTERVAL_MIN: Duration = Duration::from_millis(100);
+
 /// Settings, each with its default where nothing is said.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -25,6 +30,8 @@ pub struct Config {
     pub experiments: IndexMap<String, String>,
     /// The metric that matters most.
     pub primary: Option<String>,
+    /// The remote that runs are shared through, by its name in git's config.
+    pub remote: Option<String>,
     /// Files of params.
     pub params: Vec<String>,
     /// Files of metrics.
@@ -39,10 +46,39 @@ pub struct Config {
     pub params_from_command: bool,
     /// Names and patterns of secrets, besides those known to everyone.
     pub redact: Vec<String>,
+    /// Whether lock files of package managers are inputs.
+    pub lock_files: bool,
+    /// Files that other tools write, which become the run's series.
+    pub harvest: Vec<String>,
+    /// Whether what the command prints is kept.
+    pub console: bool,
+    /// How often a run in progress is committed; never if absent.
+    pub checkpoint: Option<Duration>,
+    /// What an hour of a run costs.
+    pub cost_per_hour: Option<f64>,
+    /// In which currency.
+    pub currency: Option<String>,
+    /// What is measured of the machine.
+    pub system: SystemSettings,
     /// What a snapshot of the code holds.
     pub snapshot: SnapshotSettings,
     /// What is said of metrics.
     pub definitions: IndexMap<String, Definition>,
+}
+
+/// What is measured of the machine while a run is in progress.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SystemSettings {
+    /// Whether anything is.
+    pub enabled: bool,
+    /// How often.
+    pub interval: Duration,
+}
+
+impl Default for SystemSettings {
+    fn default() -> Self {
+        Self { enabled: true, interval: Duration::from_secs(10) }
+    }
 }
 
 /// What a snapshot of the code holds, and up to which size.
@@ -81,6 +117,7 @@ impl Default for Config {
             experiment: None,
             experiments: IndexMap::new(),
             primary: None,
+            remote: None,
             params: Vec::new(),
             metrics: Vec::new(),
             artifacts: Vec::new(),
@@ -88,6 +125,13 @@ impl Default for Config {
             environment: Vec::new(),
             params_from_command: true,
             redact: Vec::new(),
+            lock_files: true,
+            harvest: Vec::new(),
+            console: true,
+            checkpoint: None,
+            cost_per_hour: None,
+            currency: None,
+            system: SystemSettings::default(),
             snapshot: SnapshotSettings::default(),
             definitions: IndexMap::new(),
         }
@@ -173,6 +217,9 @@ impl Config {
             Place::Count(place) => {
                 *place(self) = given.count()?;
             }
+            Place::Amount(place) => *place(self) = Some(given.amount()?),
+            Place::Interval(place) => *place(self) = given.interval()?,
+            Place::MaybeInterval(place) => *place(self) = given.maybe_interval()?,
         }
         Ok(())
     }
@@ -212,6 +259,9 @@ pub const EXAMPLE: &str = r#"# What `git xtrack record` does here unless its opt
 #experiment = "baseline"
 #primary = "accuracy"
 
+# The remote, by its name in git, that runs are pushed to; `origin` otherwise.
+#remote = "runs"
+
 #[experiments]
 #baseline = "what everything else is compared with"
 
@@ -232,6 +282,27 @@ params_from_command = true
 
 # Names of secrets, and patterns of them, besides passwords, tokens and keys.
 #redact = ["licence_code", "corp-[0-9]{8}"]
+
+# Whether uv.lock, poetry.lock, requirements*.txt, environment*.yml and their like are inputs.
+lock_files = true
+
+# Files of other tools whose values become the run's series: `metrics.json`, TensorBoard's, Lightning's, Keras' …
+#harvest = ["logs/**"]
+
+# Whether what the command prints is kept.
+console = true
+
+# How often a run in progress is committed, besides at its end.
+#checkpoint = "10m"
+
+# What an hour of a run costs, and in which currency: the run's metric `system/cost`.
+#cost_per_hour = 2.5
+#currency = "EUR"
+
+[system]
+# Processor, memory, disk, network and GPU use, as metrics `system/…`.
+enabled = true
+interval = "10s"
 
 [snapshot]
 # The code that ran is kept with the run, uncommitted changes and small untracked files too.
@@ -263,13 +334,19 @@ enum Place {
     Bool(fn(&mut Config) -> &mut bool),
     Size(fn(&mut Config) -> &mut u64),
     Count(fn(&mut Config) -> &mut usize),
+    /// An amount of money.
+    Amount(fn(&mut Config) -> &mut Option<f64>),
+    Interval(fn(&mut Config) -> &mut Duration),
+    /// An interval that may be `false`.
+    MaybeInterval(fn(&mut Config) -> &mut Option<Duration>),
 }
 
-const SECTIONS: &[&str] = &["experiments", "record", "snapshot", "metric"];
+const SECTIONS: &[&str] = &["experiments", "record", "system", "snapshot", "metric"];
 
 const SETTINGS: &[Setting] = &[
     Setting { name: "experiment", place: Place::Name(|config| &mut config.experiment) },
     Setting { name: "primary", place: Place::Name(|config| &mut config.primary) },
+    Setting { name: "remote", place: Place::Name(|config| &mut config.remote) },
     Setting { name: "record.params", place: Place::Files(|config| &mut config.params) },
     Setting { name: "record.metrics", place: Place::Files(|config| &mut config.metrics) },
     Setting { name: "record.artifacts", place: Place::Files(|config| &mut config.artifacts) },
@@ -280,6 +357,14 @@ const SETTINGS: &[Setting] = &[
         place: Place::Bool(|config| &mut config.params_from_command),
     },
     Setting { name: "record.redact", place: Place::List(|config| &mut config.redact) },
+    Setting { name: "record.lock_files", place: Place::Bool(|config| &mut config.lock_files) },
+    Setting { name: "record.harvest", place: Place::Files(|config| &mut config.harvest) },
+    Setting { name: "record.console", place: Place::Bool(|config| &mut config.console) },
+    Setting { name: "record.checkpoint", place: Place::MaybeInterval(|config| &mut config.checkpoint) },
+    Setting { name: "record.cost_per_hour", place: Place::Amount(|config| &mut config.cost_per_hour) },
+    Setting { name: "record.currency", place: Place::Name(|config| &mut config.currency) },
+    Setting { name: "system.enabled", place: Place::Bool(|config| &mut config.system.enabled) },
+    Setting { name: "system.interval", place: Place::Interval(|config| &mut config.system.interval) },
     Setting { name: "snapshot.enabled", place: Place::Bool(|config| &mut config.snapshot.enabled) },
     Setting { name: "snapshot.untracked", place: Place::Bool(|config| &mut config.snapshot.untracked) },
     Setting { name: "snapshot.file_max", place: Place::Size(|config| &mut config.snapshot.file_max) },
@@ -309,6 +394,7 @@ impl Source {
 enum Given {
     Text(String),
     Int(i64),
+    Float(f64),
     Bool(bool),
     List(Vec<String>),
     Table,
@@ -365,10 +451,44 @@ impl Given {
         count.ok_or_else(|| self.other_than("a whole number"))
     }
 
+    fn amount(&self) -> Result<f64, Problem> {
+        let amount = match self {
+            Given::Int(int) => Some(*int as f64),
+            Given::Float(float) => Some(*float),
+            Given::Git(values) => last(values).trim().parse().ok(),
+            _ => None,
+        };
+        let amount = amount.filter(|amount| amount.is_finite() && *amount >= 0.0);
+        amount.ok_or_else(|| self.other_than("an amount, like 2.5"))
+    }
+
+    /// A number without a unit is in seconds. More often than ten times a second nothing of ours happens.
+    fn interval(&self) -> Result<Duration, Problem> {
+        let interval = match self {
+            Given::Int(int) => human::parse_duration(&int.to_string()),
+            Given::Float(float) => human::parse_duration(&float.to_string()),
+            Given::Text(text) => human::parse_duration(text),
+            Given::Git(values) => human::parse_duration(&last(values)),
+            _ => None,
+        };
+        let interval = interval.filter(|interval| *interval >= INTERVAL_MIN);
+        interval.ok_or_else(|| {
+            self.other_than("an interval of a tenth of a second or more, like \"10s\" or \"5m\"")
+        })
+    }
+
+    fn maybe_interval(&self) -> Result<Option<Duration>, Problem> {
+        match self.bool() {
+            Ok(false) => Ok(None),
+            _ => self.interval().map(Some),
+        }
+    }
+
     fn other_than(&self, wanted: &str) -> Problem {
         let is = match self {
             Given::Text(text) => format!("the text {text:?}"),
             Given::Int(int) => int.to_string(),
+            Given::Float(float) => format!("{float:?}"),
             Given::Bool(bool) => bool.to_string(),
             Given::List(_) => "a list".to_owned(),
             Given::Table => "a section".to_owned(),
@@ -435,7 +555,11 @@ fn given(value: &DeValue<'_>) -> Result<Given, &'static str> {
             };
             list.iter().map(text).collect::<Result<_, _>>().map(Given::List)
         }
-        DeValue::Float(_) => Err("a number with a point, which no setting takes"),
+        DeValue::Float(float) => {
+            // TOML parts digits by underscores, Rust does not.
+            let digits = float.as_str().replace('_', "");
+            digits.parse().map(Given::Float).map_err(|_| "a number that cannot be read")
+        }
         DeValue::Datetime(_) => Err("a date, which no setting takes"),
     }
 }
@@ -503,6 +627,7 @@ mod tests {
     const ALL: &str = r#"
 experiment = "e"
 primary = "val.acc"
+remote = "r"
 experiments = { e = "first", "f.g" = "second" }
 [record]
 params = ["p.toml"]
@@ -512,6 +637,15 @@ inputs = ["/data/x", "n=../y"]
 environment = ["A"]
 params_from_command = false
 redact = ["x"]
+lock_files = false
+harvest = ["logs/**"]
+console = false
+checkpoint = "5m"
+cost_per_hour = 2.5
+currency = "EUR"
+[system]
+enabled = false
+interval = 30
 [snapshot]
 enabled = false
 untracked = false
@@ -540,6 +674,7 @@ unit = "s"
         Config {
             experiment: text("e"),
             primary: text("val.acc"),
+            remote: text("r"),
             experiments: [("e".to_owned(), "first".to_owned()), ("f.g".to_owned(), "second".to_owned())]
                 .into_iter()
                 .collect(),
@@ -550,6 +685,13 @@ unit = "s"
             environment: texts(&["A"]),
             params_from_command: false,
             redact: texts(&["x"]),
+            lock_files: false,
+            harvest: texts(&["logs/**"]),
+            console: false,
+            checkpoint: Some(Duration::from_secs(300)),
+            cost_per_hour: Some(2.5),
+            currency: text("EUR"),
+            system: SystemSettings { enabled: false, interval: Duration::from_secs(30) },
             snapshot: SnapshotSettings {
                 enabled: false,
                 untracked: false,
@@ -585,6 +727,7 @@ unit = "s"
             ("experiment", "other"),
             ("experiment", "e"),
             ("primary", "val.acc"),
+            ("remote", "r"),
             ("experiments.e", "first"),
             ("experiments.f.g", "second"),
             ("record.params", "p.toml"),
@@ -595,6 +738,14 @@ unit = "s"
             ("record.environment", "A"),
             ("record.paramsfromcommand", "no"),
             ("record.redact", "x"),
+            ("record.lockfiles", "no"),
+            ("record.harvest", "logs/**"),
+            ("record.console", "off"),
+            ("record.checkpoint", "300"),
+            ("record.costperhour", "2.5"),
+            ("record.currency", "EUR"),
+            ("system.enabled", "no"),
+            ("system.interval", "30s"),
             ("snapshot.enabled", "false"),
             ("snapshot.untracked", "off"),
             ("snapshot.filemax", "1m"),
@@ -625,6 +776,14 @@ unit = "s"
             Config::read(None, &pairs(&[("record.artifacts", "/tmp/x")])).unwrap().artifacts,
             ["/tmp/x"]
         );
+        let checkpoint = |value: &str| {
+            Config::read(Some(ALL), &pairs(&[("record.checkpoint", value)])).unwrap().checkpoint
+        };
+        assert_eq!(checkpoint("1h"), Some(Duration::from_secs(3600)));
+        assert_eq!(checkpoint("false"), None);
+        let file =
+            Config::read(Some("record.checkpoint = false\nrecord.cost_per_hour = 1_0.5"), &[]).unwrap();
+        assert_eq!((file.checkpoint, file.cost_per_hour), (None, Some(10.5)));
     }
 
     #[test]
@@ -679,7 +838,16 @@ unit = "s"
             ("snapshot.file_max = -1", "should be a size", ""),
             ("snapshot.file_max = '1 parsec'", "should be a size", ""),
             ("snapshot.files_max = '1'", "should be a whole number", ""),
-            ("snapshot.enabled = 1.5", "holds a number with a point", ""),
+            ("snapshot.enabled = 1.5", "it is 1.5, and should be true or false", ""),
+            ("record.cost_per_hour = -1", "should be an amount", ""),
+            ("record.cost_per_hour = inf", "should be an amount", ""),
+            ("record.cost_per_hour = 'x'", "should be an amount", ""),
+            ("record.checkpoint = 'soon'", "should be an interval", ""),
+            ("record.checkpoint = true", "should be an interval", ""),
+            ("record.checkpoint = 0", "should be an interval", ""),
+            ("system.interval = 0.01", "should be an interval", ""),
+            ("system.interval = false", "should be an interval", ""),
+            ("record.harvest = ['/var/log']", "outside of the project", ""),
             ("a = 1\na = 2", "'xtrack.toml' line 2: duplicate key", ""),
             ("[", "'xtrack.toml' line 1: ", ""),
         ];
@@ -722,6 +890,15 @@ unit = "s"
                 in_force.lines().any(|line| line.starts_with(&format!("{key} = "))),
                 "{key} is not in the example"
             );
+        }
+    }
+
+    #[test]
+    fn every_setting_is_in_the_documentation() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        for setting in SETTINGS {
+            assert!(page.contains(&format!("\n| `{}` |", setting.name)), "{} is not there", setting.name);
         }
     }
 

@@ -47,6 +47,11 @@ impl Asked {
         Ok(Self { name, path })
     }
 
+    /// An input whose name and path are known apart.
+    pub fn named(name: &str, path: &str) -> Self {
+        Self { name: Some(name.to_owned()), path: path.into() }
+    }
+
     /// Reads the input; paths are meant from `folder`.
     pub fn read(&self, folder: &Path, places: &Places) -> Result<Input> {
         if let Some(address) = self.path.to_str().filter(|text| text.contains("://")) {
@@ -122,6 +127,70 @@ impl Asked {
         let kind = kind.to_owned();
         Input { name, path, kind, sha256: None, digest: None, size: None, files: None }
     }
+}
+
+/// The largest lock file that is taken.
+const LOCK_FILE_MAX: u64 = 4 * 1024 * 1024;
+
+/// Files that pin what a program is run with: by whole name, and by how a name begins and ends. `pyproject.toml` is not
+/// among them: it asks for versions and settles none.
+const LOCK_FILES: &[&str] = &[
+    "uv.lock",
+    "poetry.lock",
+    "pdm.lock",
+    "Pipfile.lock",
+    "pylock.toml",
+    "conda-lock.yml",
+    "pixi.lock",
+    "Manifest.toml",
+    "renv.lock",
+];
+const LOCK_FILES_LIKE: &[(&str, &str)] =
+    &[("requirements", ".txt"), ("environment", ".yml"), ("environment", ".yaml")];
+
+/// The lock files in the folder that the command runs in and at the top, tracked or not, but for those `known` already.
+/// One that cannot be read is passed over: nobody asked for it.
+pub fn lock_files(places: &Places, known: &[Input]) -> Vec<Input> {
+    let mut found: Vec<Input> = Vec::new();
+    let is_same = places.here == places.top;
+    for folder in [Some(&places.here), Some(&places.top).filter(|_| !is_same)].into_iter().flatten() {
+        for path in lock_files_in(folder) {
+            let asked = Asked { name: None, path: path.clone() };
+            let Ok(input) = asked.at(&path, places) else {
+                continue;
+            };
+            let input = Input { name: lock_file_name(&path, &input, known.iter().chain(&found)), ..input };
+            let is_taken = |other: &Input| other.path == input.path || other.name == input.name;
+            if !known.iter().chain(&found).any(is_taken) {
+                found.push(input);
+            }
+        }
+    }
+    found
+}
+
+/// Its file's name, or its path where another input has that.
+fn lock_file_name<'a>(path: &Path, input: &Input, mut others: impl Iterator<Item = &'a Input>) -> String {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    match (others.any(|other| other.name == name), input.path.as_text()) {
+        (true, Some(path)) => format!("/{path}"),
+        _ => name,
+    }
+}
+
+fn lock_files_in(folder: &Path) -> Vec<PathBuf> {
+    let is_lock_file = |name: &str| {
+        let is_like = |(begin, end): &(&str, &str)| name.starts_with(begin) && name.ends_with(end);
+        LOCK_FILES.contains(&name) || LOCK_FILES_LIKE.iter().any(is_like)
+    };
+    let children = fs::read_dir(folder).into_iter().flatten().flatten();
+    let named = children.filter(|child| child.file_name().to_str().is_some_and(is_lock_file));
+    let is_small = |path: &PathBuf| {
+        fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= LOCK_FILE_MAX)
+    };
+    let mut paths: Vec<PathBuf> = named.map(|child| child.path()).filter(is_small).collect();
+    paths.sort();
+    paths
 }
 
 /// What another tool's pointer says of the bytes it stands for.
@@ -252,6 +321,40 @@ mod tests {
             assert_eq!(input.digest.as_deref(), Some("md5:0123456789abcdef0123456789abcdef.dir"), "{name}");
         }
         assert_eq!(read(folder.path(), "images").unwrap().files, Some(3));
+    }
+
+    #[test]
+    fn lock_files_are_found_where_the_command_runs_and_at_the_top() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = fs::canonicalize(folder.path()).unwrap();
+        let here = top.join("sub");
+        fs::create_dir(&here).unwrap();
+        for name in
+            ["uv.lock", "requirements.txt", "environment-gpu.yml", "requirements.md", "pyproject.toml"]
+        {
+            fs::write(top.join(name), name).unwrap();
+        }
+        fs::write(here.join("requirements-dev.txt"), "x").unwrap();
+        fs::write(here.join("uv.lock"), "y").unwrap();
+        fs::create_dir(here.join("requirements.txt")).unwrap();
+        File::create(top.join("pixi.lock")).unwrap().set_len(LOCK_FILE_MAX + 1).unwrap();
+        let places = Places { here, top: top.clone() };
+        let given = read(&top, "mine=requirements.txt").unwrap();
+        let found = lock_files(&places, &[given]);
+        let shown: Vec<_> =
+            found.iter().map(|input| (input.name.as_str(), input.path.as_text().unwrap())).collect();
+        assert_eq!(
+            shown,
+            [
+                ("requirements-dev.txt", "sub/requirements-dev.txt"),
+                ("uv.lock", "sub/uv.lock"),
+                ("environment-gpu.yml", "environment-gpu.yml"),
+                ("/uv.lock", "uv.lock"),
+            ]
+        );
+        assert_eq!(found[1].sha256, Some(sha256(b"y")));
+        let places = Places { here: top.clone(), top };
+        assert_eq!(lock_files(&places, &[]).len(), 3);
     }
 
     #[test]

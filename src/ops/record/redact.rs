@@ -3,6 +3,15 @@
 //! Names are taken apart into words, so that `hf_token` is a secret and `max_tokens` and `tokenizer` are not. Errs on the
 //! side of hiding: what is hidden wrongly is lost from the record, what is shown wrongly is pushed to everyone.
 
+#[cfg(test)]
+mod corpus;
+/// Names.
+mod names;
+/// Programs that take secrets without a name.
+mod programs;
+/// Tokens that show what they are.
+mod shapes;
+
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::sync::LazyLock;
@@ -10,6 +19,10 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex, RegexBuilder};
 
 use crate::error::Problem;
+use crate::ops::record::redact::names::{
+    Strength, ends_as_secret, is_all_secret, is_doubtful, strength, words,
+};
+use crate::ops::record::redact::programs::Programs;
 use crate::run::value::{Table, Value};
 
 /// What stands where a secret stood.
@@ -20,6 +33,18 @@ pub const REDACTED: &str = "[redacted]";
 pub struct Redactor {
     names: Vec<String>,
     patterns: Vec<Regex>,
+}
+
+/// What a word of a command makes of the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Anything,
+    /// The value of an option that is a secret's.
+    Value(Strength),
+    /// The value of a setting that is a secret's: `aws configure set aws_secret_access_key …`.
+    Setting,
+    /// Code: several words in one.
+    Code,
 }
 
 impl Redactor {
@@ -37,50 +62,58 @@ impl Redactor {
 
     /// Whether what has this name is a secret.
     pub fn is_secret_name(&self, name: &str) -> bool {
-        let last = name.rsplit('.').next().unwrap_or(name);
-        let is_extra = [name, last].iter().any(|name| self.names.contains(&normal(name)));
-        is_extra || is_secret(&words(name))
+        self.strength(name) > Strength::Plain
     }
 
     /// A command with its secrets hidden, as it is recorded.
     pub fn command(&self, argv: &[OsString]) -> Vec<Value> {
-        let (mut is_value, mut is_code) = (false, false);
-        let mut out = Vec::new();
-        for word in argv {
-            let text = word.to_string_lossy();
-            let hidden = match std::mem::take(&mut is_value) && !text.starts_with("--") {
-                true => (!is_harmless(&text)).then(|| REDACTED.to_owned()),
-                // Code is several words in one: `sh -c 'TOKEN=x train --lr 1'`.
-                false if std::mem::take(&mut is_code) && !text.starts_with('-') => self.hidden(&text),
-                false => {
-                    is_value = self.is_secret_option(&text);
-                    is_code = is_code_option(&text);
-                    self.word(&text)
-                }
-            };
-            out.push(match (hidden, word.to_str()) {
-                (Some(hidden), _) => Value::Text(hidden),
-                (None, Some(text)) => Value::Text(text.to_owned()),
-                (None, None) => Value::Bytes(word.as_encoded_bytes().to_vec()),
-            });
-        }
-        out
+        let texts: Vec<Cow<'_, str>> = argv.iter().map(|word| word.to_string_lossy()).collect();
+        let hidden = self.hidden_words(&texts.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+        let shown = argv.iter().zip(hidden).map(|(word, hidden)| match (hidden, word.to_str()) {
+            (Some(hidden), _) => Value::Text(hidden),
+            (None, Some(text)) => Value::Text(text.to_owned()),
+            (None, None) => Value::Bytes(word.as_encoded_bytes().to_vec()),
+        });
+        shown.collect()
     }
 
-    /// Hides secrets among params, by name and by shape; how many were hidden.
-    pub fn params(&self, params: &mut Table) -> usize {
-        let hide = |(name, value): (&String, &mut Value)| match value {
-            Value::Table(table) if is_all_secret(name) => hide_all(table),
-            Value::Table(table) => self.params(table),
-            value if self.is_secret_name(name) => hide(value),
-            value => self.value(value),
+    /// Hides secrets in a nested dict, by name and by shape; how many were hidden.
+    pub fn table(&self, table: &mut Table) -> usize {
+        if let Some(hidden) = self.named_value(table) {
+            return hidden;
+        }
+        let hide = |(name, value): (&String, &mut Value)| match (value, self.strength(name)) {
+            (Value::Table(table), _) if is_all_secret(name) => hide_all(table),
+            (Value::Table(table), _) => self.table(table),
+            (value, Strength::Plain) => match value {
+                Value::Text(text) if is_doubtful(name) && looks_like_password(text) => {
+                    hide(value, Strength::Certain)
+                }
+                value => self.value(value),
+            },
+            (value, strength) => hide(value, strength),
         };
-        params.iter_mut().map(hide).sum()
+        table.iter_mut().map(hide).sum()
     }
 
     /// A text with its secrets hidden: known shapes of tokens, credentials in addresses, `NAME=VALUE` of a secret name.
     pub fn text(&self, text: &str) -> String {
         self.hidden(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    fn strength(&self, name: &str) -> Strength {
+        let last = name.rsplit('.').next().unwrap_or(name);
+        let is_extra =
+            !self.names.is_empty() && [name, last].iter().any(|name| self.names.contains(&normal(name)));
+        if is_extra { Strength::Certain } else { strength(name) }
+    }
+
+    /// `{ name = "HF_TOKEN", value = "…" }`, as lists of variables are written.
+    fn named_value(&self, table: &mut Table) -> Option<usize> {
+        let name = ["name", "key"].iter().find_map(|key| table.get(*key)?.as_text());
+        let strength = self.strength(name.filter(|_| table.len() <= 3)?);
+        (strength > Strength::Plain).then_some(())?;
+        Some(hide(table.get_mut("value")?, strength))
     }
 
     fn value(&self, value: &mut Value) -> usize {
@@ -92,40 +125,119 @@ impl Redactor {
                 }
                 None => 0,
             },
-            Value::List(list) => list.iter_mut().map(|item| self.value(item)).sum(),
-            Value::Table(table) => self.params(table),
+            Value::List(list) => self.list(list),
+            Value::Table(table) => self.table(table),
             _ => 0,
         }
     }
 
-    /// `--token`, `-token`: an option whose value is the next word.
-    fn is_secret_option(&self, word: &str) -> bool {
+    /// A list of texts may be a command.
+    fn list(&self, list: &mut [Value]) -> usize {
+        let words: Option<Vec<&str>> = list.iter().map(Value::as_text).collect();
+        let Some(words) = words.filter(|words| words.iter().any(|word| word.starts_with('-'))) else {
+            return list.iter_mut().map(|item| self.value(item)).sum();
+        };
+        let hidden = self.hidden_words(&words);
+        let mut count = 0;
+        for (item, hidden) in list.iter_mut().zip(hidden) {
+            if let Some(hidden) = hidden {
+                *item = Value::Text(hidden);
+                count += 1;
+            }
+        }
+        count
+    }
+
+    /// What is to be shown of each word of a command in which something is hidden.
+    fn hidden_words(&self, words: &[&str]) -> Vec<Option<String>> {
+        let (mut next, mut programs) = (Next::Anything, Programs::default());
+        let mut shown = Vec::with_capacity(words.len());
+        for (at, word) in words.iter().enumerate() {
+            let by_program = programs.hidden(word);
+            shown.push(match std::mem::replace(&mut next, Next::Anything) {
+                Next::Value(strength) if !word.starts_with("--") => {
+                    (!is_harmless(word, strength)).then(|| REDACTED.to_owned())
+                }
+                Next::Setting if !word.starts_with('-') => {
+                    (!is_harmless(word, Strength::Likely)).then(|| REDACTED.to_owned())
+                }
+                Next::Code if !word.starts_with('-') => self.code(word),
+                _ => {
+                    next = self.next(word, &words[..at]);
+                    by_program.or_else(|| self.word(word))
+                }
+            });
+        }
+        shown
+    }
+
+    fn next(&self, word: &str, before: &[&str]) -> Next {
+        if is_code_option(word) {
+            return Next::Code;
+        }
         let name = word.trim_start_matches('-');
-        word.starts_with('-') && !name.contains(['=', ' ']) && self.is_secret_name(name)
+        // `--token= X` was meant as one.
+        let name = name.strip_suffix('=').unwrap_or(name);
+        let is_name = !name.is_empty() && !name.contains(['=', ' ', '/', ':']);
+        match if is_name { self.strength(name) } else { Strength::Plain } {
+            Strength::Plain if word.starts_with('-') && is_name && is_doubtful(name) => {
+                Next::Value(Strength::Plain)
+            }
+            Strength::Plain => Next::Anything,
+            strength if word.starts_with('-') || word.ends_with('=') => Next::Value(strength),
+            Strength::Certain if !before.is_empty() && ends_as_secret(name) => Next::Setting,
+            _ if before.iter().any(|word| matches!(*word, "config" | "configure" | "modify" | "set")) => {
+                Next::Setting
+            }
+            _ => Next::Anything,
+        }
     }
 
     /// One word of a command: `--token=X`, `TOKEN=X`, `+db.password=X`, or any text; `None` where nothing is hidden.
     fn word(&self, word: &str) -> Option<String> {
         let is_name = |name: &&str| {
-            !name.is_empty() && !name.contains([' ', '\t', '\n', '\'', '"', '/', '?', '(', ';'])
+            !name.is_empty() && !name.contains([' ', '\t', '\n', '\'', '"', '/', '?', '(', ';', '['])
         };
-        let is_secret = |name: &str| self.is_secret_name(name.trim_start_matches(['-', '+']));
-        match word.split_once('=').filter(|(name, _)| is_name(name) && is_secret(name)) {
-            Some((name, value)) => (!is_harmless(value)).then(|| format!("{name}={REDACTED}")),
-            None => self.hidden(word),
+        if let Some((name, value)) = word.split_once('=').filter(|(name, _)| is_name(name)) {
+            let bare = name.trim_start_matches(['-', '+', '~']);
+            let is_secret = match self.strength(bare) {
+                Strength::Plain => is_doubtful(bare) && looks_like_password(value),
+                strength => !is_harmless(value, strength),
+            };
+            if is_secret {
+                return Some(format!("{name}={REDACTED}"));
+            }
         }
+        self.hidden(word)
+    }
+
+    /// Several words in one, `sh -c 'TOKEN=x train --lr 1; mysql -pX'`: looked at as a text, and as the words it holds.
+    fn code(&self, code: &str) -> Option<String> {
+        let mut shown = self.text(code);
+        let mut spaced = code.to_owned();
+        for operator in [";", "|", "&&", "\n"] {
+            spaced = spaced.replace(operator, " ; ");
+        }
+        let words = shell_words::split(&spaced)
+            .unwrap_or_else(|_| spaced.split_whitespace().map(str::to_owned).collect());
+        let hidden = self.hidden_words(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        for (word, hidden) in words.iter().zip(hidden).filter_map(|(word, hidden)| Some((word, hidden?))) {
+            // What shows by itself is hidden by now, as far as it is a secret within code.
+            let is_by_place = self.word(word).as_ref() != Some(&hidden);
+            let secret = what_was_hidden(word, &hidden).filter(|_| is_by_place);
+            // What is shorter would be found where it is no secret.
+            if let Some(secret) = secret.filter(|secret| secret.len() >= 4 && *secret != REDACTED) {
+                shown = shown.replace(secret, REDACTED);
+            }
+        }
+        (shown != code).then_some(shown)
     }
 
     /// The text with secrets hidden, or `None` where there are none.
     fn hidden(&self, text: &str) -> Option<String> {
         let mut out = Cow::Borrowed(text);
         if text.len() >= SHORTEST {
-            replace(&mut out, &SHAPES, |_| REDACTED.to_owned());
-            replace(&mut out, &ADDRESSES, |found| format!("{}{}:{REDACTED}@", &found[1], &found[2]));
-            replace(&mut out, &BEARERS, |found| {
-                let before = found.get(1).or(found.get(2)).map_or("", |before| before.as_str());
-                format!("{before}{REDACTED}")
-            });
+            shapes::hide(&mut out);
             if let Some(hidden) = self.assignments(&out) {
                 out = Cow::Owned(hidden);
             }
@@ -142,23 +254,36 @@ impl Redactor {
         let (mut kept, mut at) = (0, 0);
         while let Some(found) = ASSIGNMENTS.captures_at(text, at) {
             at = found.get(0).map_or(text.len(), |found| found.end());
-            let name = found.get(1).or(found.get(2)).map_or("", |name| name.as_str());
-            // In code and prose `key=…` is seldom a secret; a whole word of a command was looked at already. What is
-            // after `Authorization:` is hidden by then. `==` compares.
-            let is_other = name.eq_ignore_ascii_case("key")
-                || words(name).last().is_some_and(|word| word == "authorization");
-            if is_other || text[at..].starts_with('=') || !self.is_secret_name(name) {
+            let name = (1..=5).find_map(|group| found.get(group)).map_or("", |name| name.as_str());
+            let value = &text[at..at + value_length(&text[at..])];
+            // `==` compares.
+            if text[at..].starts_with('=') || !self.is_secret_value(name, value, found.get(4).is_some()) {
                 continue;
             }
-            let value = &text[at..at + value_length(&text[at..])];
-            if value != REDACTED && !is_harmless(value.trim_matches(['"', '\''])) {
-                out.push_str(&text[kept..at]);
-                out.push_str(REDACTED);
-                at += value.len();
-                kept = at;
-            }
+            out.push_str(&text[kept..at]);
+            out.push_str(REDACTED);
+            at += value.len();
+            kept = at;
         }
         (kept > 0).then(|| out + &text[kept..])
+    }
+
+    /// Whether what stands after the name in a text is a secret; `is_prose` if it is said in words.
+    fn is_secret_value(&self, name: &str, value: &str, is_prose: bool) -> bool {
+        let bare = value.trim_matches(['"', '\'', '\\']);
+        if value == REDACTED || bare.is_empty() {
+            return false;
+        }
+        let words = words(name);
+        match self.strength(name) {
+            _ if is_prose => looks_like_password(bare),
+            Strength::Plain => is_doubtful(name) && looks_like_password(bare),
+            // What is after `Authorization:` is hidden by then.
+            _ if words.last().is_some_and(|word| word == "authorization") => false,
+            // In code and prose `key=…` is seldom a secret; a whole word of a command was looked at already.
+            Strength::Likely if words.len() == 1 && words[0] == "key" => looks_random(bare),
+            strength => !is_harmless(bare, strength),
+        }
     }
 }
 
@@ -170,13 +295,28 @@ fn is_code_option(word: &str) -> bool {
     })
 }
 
+/// The part of the word in whose place it was hidden.
+fn what_was_hidden<'a>(word: &'a str, hidden: &str) -> Option<&'a str> {
+    let (before, _) = hidden.split_once(REDACTED)?;
+    let (_, after) = hidden.rsplit_once(REDACTED)?;
+    word.strip_prefix(before)?.strip_suffix(after)
+}
+
 /// How long the value at the beginning of `text` is: a quoted text, or all before a space or a mark that ends one.
 fn value_length(text: &str) -> usize {
     if text.starts_with(REDACTED) {
         return REDACTED.len();
     }
-    if let Some(quote) = text.chars().next().filter(|first| matches!(first, '"' | '\'')) {
-        return text[1..].find([quote, '\n']).map_or(text.len(), |end| end + 2);
+    // A quote within a quoted text has a backslash.
+    let slash = usize::from(text.starts_with('\\'));
+    if let Some(quote) = text[slash..].chars().next().filter(|first| matches!(first, '"' | '\'')) {
+        let begin = slash + 1;
+        return text[begin..].find([quote, '\n']).map_or(text.len(), |end| begin + end + 1);
+    }
+    // YAML's text of several lines: the first of them.
+    if let Some(rest) = ["|\n", ">\n", "|-\n", ">-\n"].iter().find_map(|mark| text.strip_prefix(mark)) {
+        let marks = text.len() - rest.len();
+        return marks + rest.find('\n').unwrap_or(rest.len());
     }
     let ends = |character: char| {
         character.is_whitespace() || matches!(character, '"' | '\'' | '&' | ';' | ',' | '|' | ')' | '}' | ']')
@@ -187,43 +327,17 @@ fn value_length(text: &str) -> usize {
 /// No secret is shorter, names and all.
 const SHORTEST: usize = 8;
 
-/// Tokens that show by their beginnings what they are, JSON web tokens and private keys.
-static SHAPES: LazyLock<Regex> = LazyLock::new(|| {
-    let shapes = [
-        r"gh[pousr]_[A-Za-z0-9]{16,}",
-        r"github_pat_[A-Za-z0-9_]{16,}",
-        r"glpat-[A-Za-z0-9_-]{16,}",
-        r"hf_[A-Za-z0-9]{16,}",
-        r"(?:AKIA|ASIA)[0-9A-Z]{16}",
-        r"sk-(?:ant|proj|svcacct|admin|or|lf|live|test)-[A-Za-z0-9_-]{16,}",
-        r"[sr]k-[A-Za-z0-9]{16,}",
-        r"[sr]k_(?:live|test)_[A-Za-z0-9]{16,}",
-        r"xox[abeoprs]-[A-Za-z0-9-]{10,}",
-        r"AIza[A-Za-z0-9_-]{30,}",
-        r"npm_[A-Za-z0-9]{30,}",
-        r"pypi-[A-Za-z0-9_-]{40,}",
-        r"dckr_pat_[A-Za-z0-9_-]{20,}",
-        r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
-    ];
-    let keys = r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)";
-    built_in(&format!(r"(?-u:\b)(?:{})|{keys}", shapes.join("|")))
-});
-
-/// `scheme://user:password@`.
-static ADDRESSES: LazyLock<Regex> =
-    LazyLock::new(|| built_in(r#"([A-Za-z][A-Za-z0-9+.-]*://)([^ \t\r\n/@:"']*):([^ \t\r\n/"']+)@"#));
-
-/// `Authorization: Bearer …`.
-static BEARERS: LazyLock<Regex> = LazyLock::new(|| {
-    built_in(
-        r#"((?i:authorization)["']?[ \t]*[:=][ \t]*["']?(?:[A-Za-z]+[ \t]+)?)[^ \t\r\n"']+|((?i:bearer)[ \t]+)[^ \t\r\n"']{8,}"#,
-    )
-});
-
-/// `NAME=`, `NAME: `, `"NAME":` and `--NAME ` within a longer text, up to the value.
+/// What a value follows: `NAME=`, `NAME: `, `"NAME":`, `["NAME"] =`; `--NAME `; `setenv NAME `, `setdefault("NAME", `;
+/// `the password is `; `login NAME password `.
 static ASSIGNMENTS: LazyLock<Regex> = LazyLock::new(|| {
     built_in(
-        r#"([A-Za-z_][A-Za-z0-9_.-]*)(?:["']?[ \t]*=[ \t]*|[ \t]*:[ \t]+|["'][ \t]*:[ \t]*)|--([A-Za-z][A-Za-z0-9_.-]*)[ \t]+"#,
+        r#"(?x)
+        ([A-Za-z_][A-Za-z0-9_.-]*) (?: \\?["']?\]? [\ \t]* (?: := | = ) [\ \t]* | [\ \t]* : [\ \t]+ | \\?["'] [\ \t]* : [\ \t]* )
+        | --([A-Za-z][A-Za-z0-9_.-]*) [\ \t]+
+        | (?: setenv | putenv | setdefault | set [\ ] -g?x ) \(? [\ \t]* ["']? ([A-Za-z_][A-Za-z0-9_]*) ["']? [\ \t,]+
+        | \b (?i: (password | passwd | passphrase | passwort | token | secret | api[\ _-]?key | pw) (?: [\ \t]+ (?: is | was | ist ) :? [\ \t] | [\ \t]* [:=] ) [\ \t]* )
+        | \b login \s+ \S+ \s+ (password) [\ \t]+
+        "#,
     )
 });
 
@@ -259,16 +373,57 @@ fn normal(name: &str) -> String {
     name.to_lowercase().replace('-', "_")
 }
 
-/// What says nothing even under a secret name: `--use-auth-token True`, `token=null`, a flag's `1`.
-fn is_harmless(value: &str) -> bool {
-    matches!(value.to_ascii_lowercase().as_str(), "" | "true" | "false" | "none" | "null" | "0" | "1")
+/// What says nothing even under a secret's name: `--use-auth-token True`, `token=null`, a flag's `1`; a variable that
+/// holds it; under a name that is only likely one, a number.
+fn is_harmless(value: &str, strength: Strength) -> bool {
+    let bare = value.trim_matches(['"', '\'']);
+    let is_variable = bare.strip_prefix('$').is_some_and(|name| {
+        let inner = name.strip_prefix('{').and_then(|name| name.strip_suffix('}')).unwrap_or(name);
+        !inner.is_empty()
+            && inner.chars().all(|character| character.is_ascii_alphanumeric() || "_:.".contains(character))
+    });
+    let is_word = matches!(
+        bare.to_ascii_lowercase().as_str(),
+        "" | "true" | "false" | "none" | "null" | "0" | "1" | "yes" | "no"
+    );
+    match strength {
+        Strength::Plain => !looks_like_password(bare),
+        Strength::Likely => is_word || is_variable || is_small_number(bare),
+        Strength::Certain => is_word || is_variable,
+    }
 }
 
-fn hide(value: &mut Value) -> usize {
+/// A count or a measure; a number that is longer may be a code.
+fn is_small_number(text: &str) -> bool {
+    text.len() <= 7 && text.parse::<f64>().is_ok()
+}
+
+/// Letters with digits or marks among them, and no path: nothing that a word or a number would be.
+fn looks_like_password(text: &str) -> bool {
+    let has = |is: fn(char) -> bool| text.chars().any(is);
+    let is_path = text.starts_with(['/', '.', '~', '$', '-']) || text.contains(":\\") || text.contains("://");
+    let is_mixed =
+        has(|character| character.is_ascii_digit()) || has(|character| "!@#$%^&*?+".contains(character));
+    text.chars().count() >= 6
+        && !is_path
+        && is_mixed
+        && has(char::is_alphabetic)
+        && !has(char::is_whitespace)
+        && text.parse::<f64>().is_err()
+}
+
+fn looks_random(text: &str) -> bool {
+    let is_token = |character: char| character.is_ascii_alphanumeric() || "+/_=-.".contains(character);
+    text.len() >= 20 && text.chars().all(is_token) && looks_like_password(text)
+}
+
+fn hide(value: &mut Value, strength: Strength) -> usize {
     let is_hidden = match value {
         Value::Null | Value::Bool(_) => false,
-        Value::Text(text) => !is_harmless(text) && text != REDACTED,
+        Value::Text(text) => !is_harmless(text, strength) && text != REDACTED,
+        Value::Int(int) if strength < Strength::Certain => !(-9_999_999..=9_999_999).contains(int),
         Value::Int(int) => !(0..=1).contains(int),
+        Value::Float(_) => strength == Strength::Certain,
         Value::List(list) => !list.is_empty(),
         _ => true,
     };
@@ -281,230 +436,9 @@ fn hide(value: &mut Value) -> usize {
 fn hide_all(table: &mut Table) -> usize {
     let each = |value: &mut Value| match value {
         Value::Table(nested) => hide_all(nested),
-        value => hide(value),
+        value => hide(value, Strength::Certain),
     };
     table.values_mut().map(each).sum()
-}
-
-/// Whether a dict of this name holds nothing but secrets: `secrets`, `credentials`; not `auth` or `key`.
-fn is_all_secret(name: &str) -> bool {
-    words(name).last().is_some_and(|word| ALWAYS.contains(&word.as_str()))
-}
-
-/// Words that make a name a secret's wherever they stand.
-const ALWAYS: &[&str] = &[
-    "password",
-    "passwords",
-    "passwd",
-    "passphrase",
-    "passcode",
-    "secret",
-    "secrets",
-    "credential",
-    "credentials",
-    "jwt",
-    "apikey",
-    "apikeys",
-    "secretkey",
-    "privatekey",
-    "accesskey",
-    "authtoken",
-    "accesstoken",
-    "apitoken",
-    "refreshtoken",
-    "sessiontoken",
-    "idtoken",
-    "bearertoken",
-    "hftoken",
-    "githubtoken",
-    "ghtoken",
-    "dbpassword",
-    "userpassword",
-];
-
-/// Pairs of words that do, side by side.
-const PAIRS: &[(&str, &[&str])] = &[
-    (
-        "key",
-        &[
-            "api",
-            "access",
-            "private",
-            "secret",
-            "ssh",
-            "signing",
-            "encryption",
-            "account",
-            "deploy",
-            "master",
-            "licence",
-            "license",
-        ],
-    ),
-    ("keys", &["api", "access", "private", "secret", "ssh", "signing", "encryption"]),
-    ("tokens", &["access", "api", "auth", "refresh", "bearer"]),
-    ("pass", &["db", "user", "smtp", "ftp", "mysql", "ssh", "admin", "root", "http", "proxy", "sudo", "git"]),
-];
-
-/// Words that do at the end of a name, unless one of the words after them stands before.
-const LAST: &[(&str, &[&str])] = &[
-    (
-        "token",
-        &[
-            "pad",
-            "eos",
-            "bos",
-            "unk",
-            "mask",
-            "sep",
-            "cls",
-            "special",
-            "image",
-            "img",
-            "audio",
-            "video",
-            "start",
-            "end",
-            "begin",
-            "prompt",
-            "stop",
-            "next",
-            "per",
-            "new",
-            "class",
-            "register",
-            "text",
-            "input",
-            "output",
-            "decoder",
-            "encoder",
-            "patch",
-            "word",
-            "num",
-            "n",
-            "by",
-            "each",
-            "additional",
-            "first",
-            "last",
-            "speech",
-            "box",
-            "point",
-            "query",
-            "label",
-            "target",
-            "blank",
-            "space",
-            "separator",
-            "system",
-            "max",
-            "min",
-            "sub",
-            "byte",
-            "time",
-            "forced",
-        ],
-    ),
-    (
-        "key",
-        &[
-            "public",
-            "primary",
-            "foreign",
-            "sort",
-            "group",
-            "partition",
-            "rng",
-            "prng",
-            "random",
-            "seed",
-            "num",
-            "n",
-            "image",
-            "text",
-            "label",
-            "input",
-            "output",
-            "target",
-            "metric",
-            "column",
-            "feature",
-            "monitor",
-            "cache",
-            "index",
-            "dict",
-            "state",
-            "query",
-            "loss",
-            "score",
-            "data",
-            "batch",
-            "caption",
-            "reward",
-            "join",
-            "run",
-            "max",
-            "min",
-        ],
-    ),
-    ("auth", &["no", "use", "with", "require", "requires", "enable", "skip"]),
-    ("authorization", &[]),
-    ("pwd", &["old"]),
-    (
-        "pass",
-        &[
-            "num", "n", "forward", "backward", "single", "first", "second", "multi", "two", "one", "per",
-            "low", "high", "band", "by", "max", "min", "all",
-        ],
-    ),
-    ("cookie", &[]),
-    ("cookies", &[]),
-    ("bearer", &[]),
-    ("pat", &[]),
-];
-
-/// Whether these words of a name are a secret's: see [`ALWAYS`], [`PAIRS`], [`LAST`].
-fn is_secret(words: &[String]) -> bool {
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let has_pair =
-        |pair: &[&str]| PAIRS.iter().any(|(last, firsts)| *last == pair[1] && firsts.contains(&pair[0]));
-    words.iter().any(|word| ALWAYS.contains(word))
-        || words.windows(2).any(has_pair)
-        || is_secret_at_the_end(&words)
-}
-
-fn is_secret_at_the_end(words: &[&str]) -> bool {
-    let Some((last, before)) = words.split_last() else {
-        return false;
-    };
-    // The working folder, and a pass over the data, have the name of a password.
-    let is_alone_harmless = before.is_empty() && matches!(*last, "pwd" | "pass" | "pat");
-    let rule = LAST.iter().find(|(word, _)| word == last);
-    rule.is_some_and(|(_, unless)| {
-        !is_alone_harmless && before.last().is_none_or(|word| !unless.contains(word))
-    })
-}
-
-/// The words of a name in lower case: parted at what is no letter, and where `camelCase` begins a new one.
-fn words(name: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let characters: Vec<char> = name.chars().collect();
-    for (at, &character) in characters.iter().enumerate() {
-        let last = at.checked_sub(1).map(|last| characters[last]);
-        let next = characters.get(at + 1);
-        let begins = character.is_uppercase()
-            && last.is_some_and(|last| {
-                last.is_lowercase() || (last.is_uppercase() && next.is_some_and(|next| next.is_lowercase()))
-            });
-        if begins || !character.is_alphabetic() {
-            words.push(String::new());
-        }
-        if let Some(word) = words.last_mut().filter(|_| character.is_alphabetic()) {
-            word.extend(character.to_lowercase());
-        }
-    }
-    words.retain(|word| !word.is_empty());
-    words
 }
 
 #[cfg(test)]
@@ -729,7 +663,7 @@ mod tests {
             params = crate::ops::record::files::read_params("p.toml", text.as_bytes());
         }
         let mut params = params.unwrap();
-        assert_eq!(redactor().params(&mut params), 6);
+        assert_eq!(redactor().table(&mut params), 6);
         let written = crate::run::text::write_value(&Value::Table(params.clone()));
         assert!(
             !["abc", "\"x\"", "me\"", "7", "pw@", "ghp_"].iter().any(|secret| written.contains(secret)),
@@ -741,7 +675,7 @@ mod tests {
                 .all(|kept| written.contains(kept)),
             "{written}"
         );
-        assert_eq!(redactor().params(&mut params), 0, "what is hidden is not hidden again");
+        assert_eq!(redactor().table(&mut params), 0, "what is hidden is not hidden again");
     }
 
     #[test]
