@@ -1,4 +1,5 @@
-//! The command that is recorded: started with our own stdin, stdout and stderr, sent the signals that we get, waited for.
+//! The command that is recorded: started with our own stdin, stdout and stderr or what `console` has in their place, sent
+//! the signals that we get, waited for.
 //!
 //! Also what else only the operating system knows of processes and files. All calls that are Unix's own are here;
 //! elsewhere the command runs without signals being passed on.
@@ -7,7 +8,7 @@ use std::fs::Metadata;
 use std::io;
 use std::process::Command;
 
-use crate::run::value::{Table, Value};
+use crate::ops::record::console::Capture;
 
 /// How the command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,9 +40,9 @@ impl NotStarted {
     }
 }
 
-/// Runs the command to its end.
-pub fn run(command: &mut Command) -> Result<Ended, NotStarted> {
-    system::run(command).map_err(|error| NotStarted::new(&error))
+/// Runs the command to its end; what it prints is captured where that is asked for.
+pub fn run(command: &mut Command, capture: Option<&Capture>) -> Result<Ended, NotStarted> {
+    system::run(command, capture).map_err(|error| NotStarted::new(&error))
 }
 
 /// The exit code by which a shell passes on how a command ended.
@@ -61,24 +62,6 @@ pub fn is_executable(metadata: &Metadata) -> bool {
     system::is_executable(metadata)
 }
 
-/// What tells whether this process is still alive, for those who find what it left behind.
-pub fn owner(host: &str) -> Table {
-    let read = |path: &str| std::fs::read_to_string(path).ok();
-    let boot = read("/proc/sys/kernel/random/boot_id").map(|text| text.trim().to_owned());
-    let ticks = read("/proc/self/stat").and_then(|text| start_ticks(&text));
-    let mut owner = Table::new();
-    owner.insert("pid".to_owned(), i64::from(std::process::id()).into());
-    owner.insert("host".to_owned(), host.into());
-    let known = [("boot", boot.map(Value::Text)), ("start_ticks", ticks.map(Value::Int))];
-    owner.extend(known.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    owner
-}
-
-/// Field 22 of `/proc/<pid>/stat`; the name in field 2 may hold spaces and parentheses.
-fn start_ticks(stat: &str) -> Option<i64> {
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
-}
-
 #[cfg(unix)]
 mod system {
     use std::fs::Metadata;
@@ -88,12 +71,16 @@ mod system {
     use std::process::Command;
     use std::sync::{Arc, Mutex, PoisonError};
     use std::thread;
+    use std::time::{Duration, Instant};
 
     use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
     use signal_hook::consts::signal::*;
-    use signal_hook::iterator::Signals;
+    use signal_hook::iterator::SignalsInfo;
+    use signal_hook::iterator::exfiltrator::WithOrigin;
+    use signal_hook::low_level::siginfo::{Cause, Origin};
 
     use crate::ops::record::child::Ended;
+    use crate::ops::record::console::{Capture, attach};
 
     /// The signals that the command gets from us. SIGWINCH is the terminal's own business.
     const FORWARDED: [i32; 8] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT];
@@ -104,37 +91,56 @@ mod system {
     /// Those that a terminal sends to the command as well, being in the same process group.
     const FROM_TERMINAL: [i32; 4] = [SIGINT, SIGHUP, SIGQUIT, SIGTSTP];
 
+    /// How long after the terminal `git`, which got its signal too, may take to pass it on to us.
+    const ECHO: Duration = Duration::from_secs(1);
+
     /// What the thread that takes signals and the one that waits share.
     #[derive(Default)]
     struct Watch {
         /// The command while it may be sent signals: never once it has been reaped, when another process may have its
         /// number.
         child: Option<Pid>,
+        /// Who started us: `git` in `git xtrack`.
+        parent: Option<Pid>,
         has_ended: bool,
         interrupted: Option<i32>,
         /// Stops asked for after the command ended.
         late: u32,
+        /// The last signal that the terminal sent to all of its group, and when.
+        from_terminal: Option<(i32, Instant)>,
     }
 
-    pub fn run(command: &mut Command) -> io::Result<Ended> {
-        let watch = Arc::new(Mutex::new(Watch::default()));
+    pub fn run(command: &mut Command, capture: Option<&Capture>) -> io::Result<Ended> {
+        let parent = rustix::process::getppid();
+        let watch = Arc::new(Mutex::new(Watch { parent, ..Watch::default() }));
         // Taken before the command starts, so that none is lost in between; it starts with the default handlers.
-        let signals = Signals::new(FORWARDED.into_iter().filter(|signal| !is_ignored(*signal)));
-        let mut child = command.spawn()?;
-        let pid = Pid::from_child(&child);
-        with(&watch, |watch| watch.child = Some(pid));
+        let taken = FORWARDED.into_iter().filter(|signal| !is_ignored(*signal));
+        let signals = SignalsInfo::<WithOrigin>::new(taken);
+        let mut console = capture.and_then(|capture| attach(command, capture));
+        let started = command.spawn();
+        let pid = started.as_ref().ok().map(Pid::from_child);
+        with(&watch, |watch| watch.child = pid);
         if let Ok(mut signals) = signals {
             let watch = Arc::clone(&watch);
-            thread::spawn(move || signals.forever().for_each(|signal| take(&watch, signal)));
+            thread::spawn(move || signals.forever().for_each(|origin| take(&watch, &origin)));
         }
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        // An error here comes again from `wait`, which reports it.
-        let _ = rustix::io::retry_on_intr(|| rustix::process::waitid(WaitId::Pid(pid), options));
+        if let Some(console) = &mut console {
+            console.started(command);
+        }
+        if let Some(pid) = pid {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            // An error here comes again from `wait`, which reports it.
+            let _ = rustix::io::retry_on_intr(|| rustix::process::waitid(WaitId::Pid(pid), options));
+        }
         let interrupted = with(&watch, |watch| {
             (watch.child, watch.has_ended) = (None, true);
             watch.interrupted
         });
-        let status = child.wait()?;
+        let status = started.and_then(|mut child| child.wait());
+        if let Some(console) = console {
+            console.ended();
+        }
+        let status = status?;
         Ok(Ended { code: status.code(), signal: status.signal(), interrupted })
     }
 
@@ -142,10 +148,17 @@ mod system {
         action(&mut watch.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn take(watch: &Mutex<Watch>, signal: i32) {
-        let sent_to_both = FROM_TERMINAL.contains(&signal) && is_in_foreground();
+    fn take(watch: &Mutex<Watch>, origin: &Origin) {
+        let signal = origin.signal;
         let is_stop = STOPPING.contains(&signal);
         let gives_up = with(watch, |watch| {
+            if watch.is_echo(origin) {
+                return false;
+            }
+            let sent_to_both = FROM_TERMINAL.contains(&signal) && is_from_terminal(origin);
+            if sent_to_both {
+                watch.from_terminal = Some((signal, Instant::now()));
+            }
             if is_stop && !watch.has_ended {
                 watch.interrupted.get_or_insert(signal);
             }
@@ -166,6 +179,42 @@ mod system {
             // The command has been stopped: so are we, until the shell continues both.
             let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
         }
+    }
+
+    impl Watch {
+        /// Whether this is what the terminal sent us a moment ago, passed on by `git`.
+        fn is_echo(&self, origin: &Origin) -> bool {
+            let is_recent =
+                self.from_terminal.is_some_and(|(signal, at)| signal == origin.signal && at.elapsed() < ECHO);
+            is_recent && self.parent.is_some() && sender(origin) == self.parent
+        }
+    }
+
+    fn sender(origin: &Origin) -> Option<Pid> {
+        origin.process.and_then(|process| Pid::from_raw(process.pid))
+    }
+
+    /// Whether the signal went to all of our group, so that the command has it already. What another process sends, it
+    /// sends to us.
+    fn is_from_terminal(origin: &Origin) -> bool {
+        match origin.cause {
+            // Of a terminal that goes, the leader of its session alone is told.
+            Cause::Kernel => origin.signal != SIGHUP || !is_session_leader(),
+            // A shell whose terminal goes tells each of its jobs so as a whole.
+            Cause::Sent(_) => origin.signal == SIGHUP && is_job_of(sender(origin)),
+            // Not every system says it: then what is in the foreground of a terminal has it from there.
+            _ => is_in_foreground(),
+        }
+    }
+
+    fn is_session_leader() -> bool {
+        rustix::process::getsid(None) == Ok(rustix::process::getpid())
+    }
+
+    /// Whether this is the shell at the terminal, and we are a job of its own.
+    fn is_job_of(shell: Option<Pid>) -> bool {
+        let leader = rustix::process::getsid(None).ok();
+        shell.is_some() && shell == leader && rustix::process::getpgrp() != leader.unwrap_or(Pid::INIT)
     }
 
     /// Whether this process is in the foreground of its terminal, whose ^C then reaches the command without us.
@@ -198,8 +247,9 @@ mod system {
     use std::process::Command;
 
     use crate::ops::record::child::Ended;
+    use crate::ops::record::console::Capture;
 
-    pub fn run(command: &mut Command) -> io::Result<Ended> {
+    pub fn run(command: &mut Command, _: Option<&Capture>) -> io::Result<Ended> {
         Ok(Ended { code: command.status()?.code(), ..Ended::default() })
     }
 
@@ -224,20 +274,14 @@ mod tests {
         assert_eq!(exit_code(&Ended { code: Some(-1), ..Ended::default() }), 1);
     }
 
-    #[test]
-    fn the_start_of_a_process_is_read_past_a_hostile_name() {
-        let fields: Vec<String> = (3..=30).map(|field| field.to_string()).collect();
-        assert_eq!(start_ticks(&format!("7 (a) (b c) {}", fields.join(" "))), Some(22));
-    }
-
     #[cfg(unix)]
     #[test]
     fn commands_end_in_every_way() {
-        let shell = |script: &str| run(Command::new("sh").arg("-c").arg(script));
+        let shell = |script: &str| run(Command::new("sh").arg("-c").arg(script), None);
         assert_eq!(shell("exit 5").unwrap().code, Some(5));
         let killed = shell("kill -KILL $$").unwrap();
         assert_eq!(signal_name(killed.signal.unwrap()), "SIGKILL");
-        assert_eq!(run(&mut Command::new("no-such-program-here")).unwrap_err().code, 127);
-        assert_eq!(run(&mut Command::new("/")).unwrap_err().code, 126);
+        assert_eq!(run(&mut Command::new("no-such-program-here"), None).unwrap_err().code, 127);
+        assert_eq!(run(&mut Command::new("/"), None).unwrap_err().code, 126);
     }
 }
