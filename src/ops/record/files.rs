@@ -3,7 +3,7 @@
 //! Takes bytes and does no I/O. What cannot be kept exactly is refused with the reason and the line.
 
 /// JSON.
-mod json_text;
+pub mod json_text;
 /// Sizes, depths and keys.
 pub mod limits;
 /// TOML.
@@ -167,7 +167,7 @@ mod tests {
             ("p.yaml", "1: a\n\"1\": b\n", "twice"),
             ("p.toml", "a = 1\na = 2\n", "line 2: duplicate key"),
             ("p.toml", "a = \n", "line 1:"),
-            ("p.json", "{\"a\": \n", "line 2: the document ends"),
+            ("p.json", "{\"a\": \n", "line 2: it ends where a value should be"),
             ("p.json", "{\"a\": 1} {\"a\": 2}", "more after the end"),
             ("p.json", r#"{"a": "\ud800"}"#, "surrogate"),
             ("p.json", r#"{"a": "\udc00x"}"#, "surrogate"),

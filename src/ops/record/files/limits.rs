@@ -2,10 +2,10 @@
 //!
 //! Knows values and no notation; the readers beside it and `key_value` share it.
 
-use crate::error::Problem;
+use crate::error::{Problem, shorten};
 use crate::human;
 use crate::run::id::is_deceptive;
-use crate::run::value::{DEPTH_MAX, Table, Value};
+use crate::run::value::{DEPTH_MAX, DIGITS_MAX, Table, Value};
 
 /// The largest file of params or metrics that is read.
 pub const FILE_MAX: usize = 10 << 20;
@@ -15,12 +15,6 @@ pub const VALUE_MAX: usize = 1 << 20;
 
 /// The longest key, in bytes.
 pub const KEY_MAX: usize = 1024;
-
-/// How deep a file may nest at all; between this and [`DEPTH_MAX`] values are kept as JSON text.
-pub const NESTING_MAX: usize = 128;
-
-/// The most digits an integer may have: as Python, whose programs write these files.
-const DIGITS_MAX: usize = 4300;
 
 /// Refuses a key that could not be told from another one on a screen: empty, too long, or with control characters.
 pub fn check_key(key: &str) -> Result<(), Problem> {
@@ -177,14 +171,6 @@ pub fn float(text: &str) -> Result<Value, Problem> {
         }
         Ok(float) => Ok(Value::Float(float)),
         Err(_) => Err(Problem::usage(format!("{:?} is no number", shorten(text)))),
-    }
-}
-
-/// The beginning of `text`, fit for a message.
-pub fn shorten(text: &str) -> String {
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }
 

@@ -6,8 +6,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::Problem;
-use crate::ops::record::files::limits::{self, NESTING_MAX};
-use crate::run::value::{Table, Value};
+use crate::ops::record::files::limits;
+use crate::run::value::{NESTING_MAX, Table, Value};
 
 /// Reads a document.
 pub fn read(text: &str) -> Result<Table, Problem> {

@@ -10,10 +10,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 
-use crate::error::Problem;
-use crate::ops::record::files::limits::{self, FILE_MAX, NESTING_MAX};
+use crate::error::{Problem, shorten};
+use crate::ops::record::files::limits::{self, FILE_MAX};
 use crate::ops::record::key_value;
-use crate::run::value::{Table, Value};
+use crate::run::value::{NESTING_MAX, Table, Value};
 
 /// Reads the one document; an empty one is `null`.
 pub fn read(text: &str) -> Result<Value, Problem> {
@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
                 merge(&mut merged, value)?;
             } else if table.contains_key(&key) {
                 self.line = line;
-                return Err(Problem::usage(format!("the key {:?} is there twice", limits::shorten(&key))));
+                return Err(Problem::usage(format!("the key {:?} is there twice", shorten(&key))));
             } else {
                 table.insert(key, value);
             }
@@ -186,7 +186,7 @@ fn merge(merged: &mut Table, value: Value) -> Result<(), Problem> {
 
 fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, Problem> {
     let named = tag.and_then(|tag| tag.suffix_in_namespace("tag:yaml.org,2002:"));
-    let mismatch = |kind: &str| Problem::usage(format!("{:?} is no {kind}", limits::shorten(text)));
+    let mismatch = |kind: &str| Problem::usage(format!("{:?} is no {kind}", shorten(text)));
     match named.as_deref() {
         Some("null") => match plain(text)? {
             Value::Null => Ok(Value::Null),
