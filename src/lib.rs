@@ -9,10 +9,11 @@
 //! | [`run`] | what a run is: facts, edits, how copies join, what they come to | every other file of a record |
 //! | [`render`] | reports as terminal text, Markdown, CSV | |
 //! | [`config`] | settings as types | `xtrack.toml`, git config `xtrack.*` |
+//! | [`journal`] | what a run in progress appends to | `<common git dir>/xtrack/live/` |
 //! | [`store`] | runs and code as git keeps them; the only user of `gix` | `refs/runs/*`, `refs/xtrack/*` |
 //! | [`artifact`] | bytes named by their sha256 | `<common git dir>/xtrack/objects/` |
 //! | [`tracker`] | the opened repository: joins the four above, names and loads runs | `<common git dir>/xtrack/{recorded,hidden}` |
-//! | [`ops`] | use cases: record, edit, select, init, demo | `<common git dir>/xtrack/live/` |
+//! | [`ops`] | use cases: record, edit, select, init, demo | |
 //! | [`view`] | answers: the JSON contract, and reports | |
 //! | [`cli`] | the command line; all printing | |
 //!
@@ -24,6 +25,7 @@ pub mod cli;
 pub mod config;
 pub mod error;
 pub mod human;
+pub mod journal;
 pub mod ops;
 pub mod render;
 pub mod run;

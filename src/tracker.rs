@@ -1,13 +1,14 @@
 //! The opened repository as a tracker of runs: it joins store, settings and artifacts, names runs and loads them.
 //!
-//! Knows how people name runs and what this clone remembers of its own; not what is done with runs (`ops`), nor how
-//! they are shown (`view`).
+//! Knows how people name runs, those in progress too, and what this clone remembers of its own; not what is done with
+//! runs (`ops`), nor how they are shown (`view`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
@@ -15,10 +16,14 @@ use crate::artifact::Artifacts;
 use crate::config::Config;
 use crate::error::{Kind, Problem};
 use crate::human;
+use crate::journal::folder::{self, LiveFolder};
+use crate::journal::{owner, replay};
 use crate::run::Run;
-use crate::run::id::{RunId, Time, sha256};
-use crate::run::record::{Files, Place};
-use crate::run::{fold, join};
+use crate::run::attempt::Facts;
+use crate::run::id::{AttemptId, RunId, Time, sha256};
+use crate::run::record::{ENVIRONMENT, Files, Place, RUN};
+use crate::run::value::overlay;
+use crate::run::{fold, join, text};
 use crate::store::{Oid, Store};
 
 /// The name of the settings file at the top of the work tree.
@@ -26,6 +31,9 @@ pub const SETTINGS: &str = "xtrack.toml";
 
 /// Below this many runs a second thread costs more than it saves.
 const PARALLEL_MIN: usize = 500;
+/// How often, and how long apart, a run is read again that its recorder is at.
+const SETTLING_MAX: usize = 100;
+const SETTLING: Duration = Duration::from_millis(50);
 
 /// An opened repository.
 pub struct Tracker {
@@ -67,10 +75,11 @@ pub struct Loaded {
 impl Tracker {
     /// Opens the repository that `directory` lies in.
     pub fn open(directory: &Path) -> Result<Self> {
-        let store = Store::open(directory)?;
+        let mut store = Store::open(directory)?;
         let text = settings_text(&store)?;
         let config = Config::read(text.as_deref(), &store.config_section("xtrack"))?;
         let artifacts = Artifacts::new(store.common_dir());
+        store.sign_locks(folder::parent(&store.common_dir().join("xtrack")), owner::mark());
         Ok(Self { store, config, artifacts, directory: directory.to_owned() })
     }
 
@@ -112,18 +121,83 @@ impl Tracker {
 
     /// The run of this id, whatever state it is in.
     pub fn load(&self, id: &RunId) -> Result<Run> {
-        let tip = self.store.run_tip(id)?.ok_or_else(|| not_found(id.as_str()))?;
-        let mut run =
-            load(&self.store, id, &tip, Level::Whole).with_context(|| format!("cannot read run '{id}'"))?;
+        let tip = self.store.run_tip(id)?;
+        let live = self.live_of(id);
+        if tip.is_none() && live.is_empty() {
+            return Err(not_found(id.as_str()).into());
+        }
+        let read = || -> Result<Run> {
+            let files = tip.map(|tip| read(&self.store, &tip, Level::Whole)).transpose()?.unwrap_or_default();
+            Ok(fold::fold(id, &with_live(files, &live)?)?)
+        };
+        let mut run = read().with_context(|| format!("cannot read run '{id}'"))?;
         self.define(&mut run);
         Ok(run)
     }
 
-    /// Every run, sorted by id; those that cannot be read are named.
+    /// The folders of the runs in progress in this clone.
+    pub fn live(&self) -> Vec<LiveFolder> {
+        LiveFolder::list(&self.state_dir())
+    }
+
+    /// Those of one run.
+    pub fn live_of(&self, id: &RunId) -> Vec<LiveFolder> {
+        self.live().into_iter().filter(|folder| folder.run().as_ref() == Some(id)).collect()
+    }
+
+    /// The runs in progress as they now stand, sorted by id; what cannot be read is left out.
+    pub fn live_runs(&self) -> Vec<Run> {
+        let ids: BTreeSet<RunId> = self.live().iter().filter_map(LiveFolder::run).collect();
+        ids.iter().filter_map(|id| self.load(id).ok()).collect()
+    }
+
+    /// Puts the runs in progress among those of records, in place of what a checkpoint says of them; sorted by id.
+    pub fn add_live(&self, runs: &mut Vec<Run>) {
+        let live = self.live_runs();
+        if live.is_empty() {
+            return;
+        }
+        runs.retain(|run| live.iter().all(|live| live.id != run.id));
+        runs.extend(live);
+        runs.sort_by(|a, b| a.id.cmp(&b.id));
+    }
+
+    /// Every run, recorded or in progress, sorted by id; those that cannot be read are named.
     pub fn load_all(&self) -> Result<Loaded> {
+        // Looked at before the records: a run that ends meanwhile is in one of the two.
+        let live: BTreeSet<RunId> = self.live().iter().filter_map(LiveFolder::run).collect();
         let mut all = self.read_all()?;
+        self.add_live(&mut all.runs);
+        let damaged = std::mem::take(&mut all.damaged);
+        let is_there = |runs: &[Run], id: &RunId| runs.iter().any(|run| run.id == *id);
+        for Damaged { id, error } in damaged {
+            if is_there(&all.runs, &id) {
+                continue;
+            }
+            match self.load_settled(&id) {
+                Ok(run) => all.runs.push(run),
+                Err(_) => all.damaged.push(Damaged { id, error }),
+            }
+        }
+        let ended = live.iter().filter(|id| !is_there(&all.runs, id)).filter_map(|id| self.load(id).ok());
+        let ended: Vec<Run> = ended.collect();
+        all.runs.extend(ended);
+        all.runs.sort_by(|a, b| a.id.cmp(&b.id));
         all.runs.iter_mut().for_each(|run| self.define(run));
         Ok(all)
+    }
+
+    /// A run that could not be read a moment ago. While its recorder is at it, which a collector may have disturbed, it
+    /// is given a while.
+    fn load_settled(&self, id: &RunId) -> Result<Run> {
+        for _ in 0..SETTLING_MAX {
+            let is_live = !self.live_of(id).is_empty();
+            match self.load(id) {
+                Err(_) if is_live => thread::sleep(SETTLING),
+                read => return read,
+            }
+        }
+        self.load(id)
     }
 
     fn read_all(&self) -> Result<Loaded> {
@@ -160,10 +234,12 @@ impl Tracker {
             let here = self.recorded_here();
             return self.latest(name, &tips, back, |id| here.contains(id));
         }
-        if let Some((id, _)) = tips.iter().find(|(id, _)| id.as_str() == name) {
+        let live = self.live().into_iter().filter_map(|folder| folder.run());
+        let ids: BTreeSet<RunId> = tips.into_iter().map(|(id, _)| id).chain(live).collect();
+        if let Some(id) = ids.iter().find(|id| id.as_str() == name) {
             return Ok(id.clone());
         }
-        if let Some(id) = only(name, tips.iter().map(|(id, _)| id).filter(|id| id.suffix() == name))? {
+        if let Some(id) = only(name, ids.iter().filter(|id| id.suffix() == name))? {
             return Ok(id);
         }
         let names = self.names()?;
@@ -173,7 +249,7 @@ impl Tracker {
         }
         let begins =
             |id: &&RunId| id.as_str().starts_with(name) || (name.len() >= 3 && id.suffix().starts_with(name));
-        let by_prefix = tips.iter().map(|(id, _)| id).filter(|id| !name.is_empty() && begins(id));
+        let by_prefix = ids.iter().filter(|id| !name.is_empty() && begins(id));
         only(name, by_prefix)?.ok_or_else(|| unknown(name, &names).into())
     }
 
@@ -236,6 +312,8 @@ impl Tracker {
     ) -> Result<RunId> {
         let wanted: Vec<_> = tips.iter().filter(|(id, _)| wanted(id)).cloned().collect();
         let mut runs = load_each(&self.store, &wanted).runs;
+        // Whatever is in progress here was started here.
+        self.add_live(&mut runs);
         runs.retain(|run| !run.deleted);
         runs.sort_by(|a, b| (b.started, &b.id).cmp(&(a.started, &a.id)));
         let found = runs.get(back).map(|run| run.id.clone());
@@ -247,7 +325,9 @@ impl Tracker {
     }
 
     fn names(&self) -> Result<BTreeMap<RunId, Option<String>>> {
-        Ok(self.read_all()?.runs.into_iter().map(|run| (run.id, run.name)).collect())
+        let mut runs = self.read_all()?.runs;
+        self.add_live(&mut runs);
+        Ok(runs.into_iter().map(|run| (run.id, run.name)).collect())
     }
 }
 
@@ -263,8 +343,71 @@ fn load_each(store: &Store, tips: &[(RunId, Oid)]) -> Loaded {
 }
 
 fn load(store: &Store, id: &RunId, tip: &Oid, level: Level) -> Result<Run> {
-    let files: Files = store.read(tip, &|path| is_wanted(path, level))?;
-    Ok(fold::fold(id, &join::normalise(&files)?)?)
+    Ok(fold::fold(id, &read(store, tip, level)?)?)
+}
+
+fn read(store: &Store, tip: &Oid, level: Level) -> Result<Files> {
+    Ok(join::normalise(&store.read(tip, &|path| is_wanted(path, level))?)?)
+}
+
+/// The record as it would be if what is in progress were recorded as it now stands.
+fn with_live(mut files: Files, live: &[LiveFolder]) -> Result<Files> {
+    for folder in live {
+        let Some(start) = folder.start()?.filter(|_| !folder.is_recovered()) else {
+            continue;
+        };
+        let mut facts = start.facts;
+        lay_over(&mut facts, replay::glimpse(&folder.path)?);
+        let attempt = facts.attempt.clone().expect("facts that were read as an attempt's have its id");
+        let is_first = facts.key.is_none() && files.get(RUN).is_none_or(|first| is_attempt(first, &attempt));
+        let (facts_path, environment_path) = match is_first {
+            true => (RUN.to_owned(), ENVIRONMENT.to_owned()),
+            false => (format!("attempts/{attempt}.toml"), format!("attempts/{attempt}.environment.toml")),
+        };
+        if let Some(key) = facts.key.clone().filter(|_| !files.contains_key(RUN)) {
+            let identity = Facts::keyed(facts.id.clone(), key);
+            files.insert(RUN.to_owned(), text::write(&identity.to_table()).into_bytes());
+        }
+        if let Some(recorded) = files.get(&facts_path) {
+            keep_recorded(&mut facts, Facts::from_table(&text::read(recorded)?)?);
+        }
+        files.insert(facts_path, text::write(&facts.to_table()).into_bytes());
+        files.insert(environment_path, text::write(&folder.environment()?).into_bytes());
+        files.extend(folder.edits()?);
+    }
+    Ok(files)
+}
+
+fn is_attempt(facts: &[u8], attempt: &AttemptId) -> bool {
+    let facts = text::read(facts).and_then(|table| Facts::from_table(&table));
+    facts.is_ok_and(|facts| facts.attempt.as_ref() == Some(attempt))
+}
+
+/// What only a checkpoint knows, or the recorder that left its command behind.
+fn keep_recorded(facts: &mut Facts, recorded: Facts) {
+    (facts.revision, facts.artifacts) = (recorded.revision, recorded.artifacts);
+    for (name, metric) in recorded.metrics {
+        facts.metrics.entry(name).or_insert(metric);
+    }
+}
+
+/// What was logged so far, over what was known at the start.
+fn lay_over(facts: &mut Facts, logged: replay::Replay) {
+    facts.name = logged.name.or(facts.name.take());
+    facts.experiment = logged.experiment.or(facts.experiment.take());
+    facts.group = logged.group.or(facts.group.take());
+    facts.tags.extend(logged.tags);
+    for note in logged.notes {
+        if !facts.notes.contains(&note) {
+            facts.notes.push(note);
+        }
+    }
+    let given = facts.params.clone();
+    for table in [&logged.params_found, &given, &logged.params] {
+        overlay(&mut facts.params, table);
+    }
+    facts.metrics.extend(logged.metrics);
+    facts.definitions.extend(logged.definitions);
 }
 
 fn is_wanted(path: &str, level: Level) -> bool {

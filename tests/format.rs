@@ -434,6 +434,62 @@ fn series_are_the_vectors() {
 }
 
 #[test]
+fn samples_and_whole_series_are_the_vectors() {
+    let int = |int: i128| Some(Number::Int(int));
+    let point = |step: Option<Number>, time: Option<f64>, value: Number| series::Point {
+        step,
+        time: time.map(Number::Float),
+        value,
+    };
+    let logged = [
+        ("loss", 0, point(int(0), Some(1_767_261_600.5), Number::Float(0.9))),
+        ("loss", 0, point(Some(Number::Float(0.5)), None, Number::Float(-0.0))),
+        ("loss", 1, point(None, Some(-1.25), Number::Float(f64::NEG_INFINITY))),
+        ("a\tb", 0, point(int(i64::MAX.into()), None, Number::Int(i64::MIN.into()))),
+        ("été", 0, point(int(2), None, Number::Float(1e300))),
+    ];
+    // The bytes depend on the compressor; what they say does not.
+    let mut file = series::whole::Writer::new(Vec::new()).unwrap();
+    let mut chunk = series::whole::Chunk::default();
+    for (name, writer, point) in &logged {
+        let number = chunk.number(*writer, name);
+        chunk.push(number, point);
+    }
+    file.write(&mut chunk).unwrap();
+    let bytes = file.finish().unwrap();
+    let path = vectors().join("whole/a5g3fkpr.parquet");
+    if !path.exists() && may_write() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &bytes).unwrap();
+    }
+    for name in ["loss", "a\tb", "été"] {
+        let found = series::whole::read(fs::File::open(&path).unwrap(), name).unwrap();
+        let found: Vec<(u64, series::Point)> = found
+            .into_iter()
+            .flat_map(|(writer, points)| points.into_iter().map(move |point| (writer, point)))
+            .collect();
+        let expected: Vec<(u64, series::Point)> = logged
+            .iter()
+            .filter(|(logged, ..)| *logged == name)
+            .map(|(_, writer, point)| (*writer, *point))
+            .collect();
+        assert_eq!(format!("{found:?}"), format!("{expected:?}"), "{name}");
+    }
+
+    let mut samples = series::sample::Samples::default();
+    let number = samples.begin();
+    for step in 0..5000 {
+        let value = if (2000..2100).contains(&step) { f64::NAN } else { (step % 1000) as f64 };
+        samples.push(number, &point(int(step), None, Number::Float(value)));
+    }
+    let mut text = encode::LONG_HEADER.to_owned();
+    samples.points(number).iter().for_each(|point| encode::push_point(&mut text, "a\tb", point));
+    let name = series::SampleName { attempt: "a5g3fkpr".into(), writer: 0, table: 0, revision: 2 };
+    assert_eq!(Place::parse(&name.path()), Ok(Place::Metrics));
+    golden_tree("sampled", &[(name.path(), text.into_bytes())].into());
+}
+
+#[test]
 fn slugs_and_ids_are_the_vectors() {
     let long = "x".repeat(70);
     let paths: [&[u8]; 13] = [

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 /// The modules, lowest first: a module may use those on earlier lines only.
 const LAYERS: &[&[&str]] = &[
-    &["error", "human", "series"],                       // know nothing
-    &["run"],                                            // what a run is; pure
-    &["query", "render", "config", "store", "artifact"], // strangers to one another
-    &["index"],                                          // a cache of the store
-    &["tracker"],                                        // opens and joins them
-    &["ops"],                                            // use cases; nothing prints
-    &["view"],                                           // answers: the JSON contract and the blocks shown
+    &["error", "human", "series"],                                  // know nothing
+    &["run"],                                                       // what a run is; pure
+    &["query", "render", "config", "store", "artifact", "journal"], // strangers to one another
+    &["index"],                                                     // a cache of the store
+    &["tracker"],                                                   // opens and joins them
+    &["ops"],                                                       // use cases; nothing prints
+    &["view"], // answers: the JSON contract and the blocks shown
     &["serve"],
     &["cli"],
 ];
@@ -27,6 +27,10 @@ const KEPT: &[(&str, &str)] = &[
     ("clap", "cli"),
     ("clap_complete", "cli"),
     ("clap_mangen", "cli"),
+    ("parquet", "series"),
+    ("sysinfo", "ops"),
+    ("nvml_wrapper", "ops"),
+    ("prost", "ops"),
 ];
 
 /// Names that say nothing of what a file knows.

@@ -47,9 +47,9 @@ fn bash_completes_what_git_asks_for() {
     let home = Repo::folder("work");
     let script = home.xtrack(&["completions", "bash"]).ok().stdout;
     home.write("completions", script);
-    // As git's own completion calls it, for `git -C . xtrack rec<TAB>` and `git-xtrack rec<TAB>`.
-    let asked = ". ./completions; COMP_WORDS=(git -C . xtrack rec) COMP_CWORD=4 COMPREPLY=(); _git_xtrack; echo \"${COMPREPLY[@]}\"
-                 COMPREPLY=(); COMP_WORDS=(git-xtrack rec) COMP_CWORD=1; _git__xtrack git-xtrack rec git-xtrack; echo \"${COMPREPLY[@]}\"";
+    // As git's own completion calls it, for `git -C . xtrack recor<TAB>` and `git-xtrack recor<TAB>`.
+    let asked = ". ./completions; COMP_WORDS=(git -C . xtrack recor) COMP_CWORD=4 COMPREPLY=(); _git_xtrack; echo \"${COMPREPLY[@]}\"
+                 COMPREPLY=(); COMP_WORDS=(git-xtrack recor) COMP_CWORD=1; _git__xtrack git-xtrack recor git-xtrack; echo \"${COMPREPLY[@]}\"";
     let output = run(home.command("bash").args(["-c", asked])).ok();
     assert_eq!(output.stdout, "record\nrecord\n", "{}", output.stderr);
 }

@@ -72,6 +72,10 @@ Exit codes: 0 done, 1 failed, 2 not understood, 3 no repository, 4 no such run;
 
 /// Runs the program on the process's own arguments.
 pub fn main() -> ExitCode {
+    // Before anything else: a command that is recorded waits for its pump.
+    if commands::pump::is_called() {
+        return ExitCode::SUCCESS;
+    }
     run(std::env::args_os().collect())
 }
 

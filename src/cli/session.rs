@@ -10,10 +10,12 @@ use std::process::{Command, Stdio};
 
 use anyhow::Result;
 
+use crate::ops::live::recover;
 use crate::render::terminal::Terminal;
 use crate::render::{Report, escape, terminal};
 use crate::store::Store;
 use crate::tracker::Tracker;
+use crate::view;
 
 /// What one call of the program knows of its surroundings.
 pub struct Session {
@@ -34,8 +36,22 @@ impl Session {
         Self { directory, colour, width: width() }
     }
 
-    /// Opens the repository.
+    /// Opens the repository, and records what killed runs left in it.
     pub fn tracker(&self) -> Result<Tracker> {
+        let tracker = self.tracker_as_it_is()?;
+        let outcome = recover::quietly(&tracker);
+        outcome
+            .recovered
+            .iter()
+            .for_each(|run| self.note(&format!("xtrack: {}", view::status::recovered(run))));
+        for failed in &outcome.failed {
+            self.warn(&format!("cannot recover '{}': {:#}", failed.folder, failed.error));
+        }
+        Ok(tracker)
+    }
+
+    /// Opens the repository.
+    pub fn tracker_as_it_is(&self) -> Result<Tracker> {
         Tracker::open(&self.directory)
     }
 
@@ -67,20 +83,18 @@ impl Session {
 
     /// A line on stderr.
     pub fn note(&self, text: &str) {
-        eprintln!("{}", escape::visible(text));
+        say(text);
     }
 
     /// A warning on stderr.
     pub fn warn(&self, text: &str) {
-        eprintln!("warning: {}", escape::visible(text));
+        say(&format!("warning: {text}"));
     }
 
     /// An error on stderr, with what to do next.
     pub fn error(&self, message: &str, hints: &[String]) {
-        eprintln!("error: {}", escape::visible(message));
-        for hint in hints {
-            eprintln!("hint: {}", escape::visible(hint));
-        }
+        say(&format!("error: {message}"));
+        hints.iter().for_each(|hint| say(&format!("hint: {hint}")));
     }
 
     /// Whether stdout takes colour, `color.ui` included.
@@ -91,6 +105,12 @@ impl Session {
             _ => self.colour,
         }
     }
+}
+
+/// Says a line on stderr. That may lead into a file on a full disk: nobody can be told, and the exit code of the command
+/// that was recorded is not to become ours for that.
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", escape::visible(text));
 }
 
 /// Whether the reader of our output went away, as `head` does.

@@ -2,6 +2,7 @@
 //!
 //! Knows which words make sense for which run; how they are written is `run::edit`, how they are laid down `store`.
 
+use std::io;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -56,8 +57,8 @@ pub fn edit(tracker: &Tracker, id: &RunId, words: &Words) -> Result<Option<EditI
     let template = compose(tracker, words)?;
     let harvest = harvest::artifacts(tracker, &words.artifacts)?;
     for _ in 0..TRIES_MAX {
-        let tip = tracker.store.run_tip(id)?.ok_or_else(|| Problem::new(format!("run '{id}' is gone")))?;
-        let run = tracker.load(id)?;
+        let tip = tracker.store.run_tip(id)?;
+        let run = tracker.load(id).with_context(|| format!("cannot edit run '{id}'"))?;
         let mut edit = aim(&template, &run, words)?;
         edit.after = fold::heads(&run.edits);
         let mut files = Files::new();
@@ -73,6 +74,13 @@ pub fn edit(tracker: &Tracker, id: &RunId, words: &Words) -> Result<Option<EditI
         }
         let (edit_id, bytes) = edit.encode();
         files.insert(edit_path(&edit_id), bytes);
+        let Some(tip) = tip else {
+            match leave(tracker, id, &files)? {
+                true => return Ok(Some(edit_id)),
+                // Its record has just been written, or will be in a moment.
+                false => continue,
+            }
+        };
         let message = message(&edit);
         let write = RunWrite { id, expected: Some(tip), files: &files, message: &message, at: edit.at };
         match tracker.store.write_run(&write) {
@@ -84,6 +92,19 @@ pub fn edit(tracker: &Tracker, id: &RunId, words: &Words) -> Result<Option<EditI
     Err(Problem::new(format!("cannot edit run '{id}': it is being changed all the time"))
         .hint("try again")
         .into())
+}
+
+/// Leaves the edit in the folder of a run that has no record yet, with which it will land. Whether it is there: who
+/// takes the folder away looks for edits once more afterwards, so that one that is there is never lost.
+fn leave(tracker: &Tracker, id: &RunId, files: &Files) -> Result<bool> {
+    let Some(folder) = tracker.live_of(id).into_iter().next() else {
+        return Ok(false);
+    };
+    match folder.add_edit(files) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.is_there() => Ok(false),
+        Err(error) => Err(error).with_context(|| format!("cannot edit run '{id}', which is in progress")),
+    }
 }
 
 /// The words that mean the same for every run.

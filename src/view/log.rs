@@ -12,7 +12,7 @@ use crate::human;
 use crate::render::style::Role;
 use crate::render::{Align, Block, Cell, Column, Report, Table};
 use crate::run::Run;
-use crate::run::attempt::{Goal, Number, Status};
+use crate::run::attempt::{Goal, MACHINE, Number, Status};
 use crate::run::id::{RunId, Time};
 use crate::run::value::Value;
 use crate::view::{run as one_run, value};
@@ -167,7 +167,9 @@ fn columns(runs: &[Run], options: &LogOptions) -> Vec<(Column, Content)> {
 /// The metrics of the runs: the primary first, then those that most of them have.
 fn metric_names(runs: &[Run], primary: Option<&str>) -> Vec<String> {
     let mut counts: indexmap::IndexMap<&str, usize> = indexmap::IndexMap::new();
-    for name in runs.iter().flat_map(|run| run.metrics.keys()) {
+    let named = runs.iter().flat_map(|run| run.metrics.keys());
+    // What the machine did is shown with each run, and here if it is what matters most.
+    for name in named.filter(|name| !name.starts_with(MACHINE) || primary == Some(name.as_str())) {
         *counts.entry(name).or_default() += 1;
     }
     let mut names: Vec<(&str, usize)> = counts.into_iter().collect();

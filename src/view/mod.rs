@@ -2,11 +2,15 @@
 //!
 //! Pure: runs come in loaded, and the moment that ages are counted from comes in as an argument.
 
+pub mod console;
 pub mod diff;
 pub mod history;
 pub mod log;
 pub mod run;
+pub mod series;
+pub mod status;
 pub mod value;
+pub mod watch;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

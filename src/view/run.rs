@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::human;
 use crate::render::style::Role;
 use crate::render::{Align, Block, Cell, Column, Keep, Report, Table};
-use crate::run::attempt::{Code, CodeFile, Facts, Input, LeftOut, Number, Status, Summary};
+use crate::run::attempt::{Code, CodeFile, Facts, Input, LeftOut, MACHINE, Number, Status, Summary};
 use crate::run::id::Time;
 use crate::run::value::{Table as Params, Value};
 use crate::run::{Note, OwnedPointer, Run};
@@ -50,6 +50,7 @@ pub fn show(run: &Run, options: &ShowOptions) -> Report {
     inputs(&mut report, run);
     artifacts(&mut report, run);
     attempts(&mut report, run, options.now);
+    machine(&mut report, run);
     if options.history {
         report.blocks.extend(history::blocks(run, &options.commits));
     }
@@ -223,13 +224,14 @@ fn params(report: &mut Report, run: &Run) {
 }
 
 fn metrics(report: &mut Report, run: &Run) {
-    if run.metrics.is_empty() {
+    let metrics: Vec<_> = run.metrics.iter().filter(|(name, _)| !name.starts_with(MACHINE)).collect();
+    if metrics.is_empty() {
         return;
     }
     let is_plain = |summary: &Summary| summary.count == 1 && summary.last_step.is_none();
     let number = |title: &str| Column::new(title).align(Align::Decimal);
     // Without steps there is nothing but the value to tell.
-    let mut table = match run.metrics.values().all(is_plain) {
+    let mut table = match metrics.iter().all(|(_, summary)| is_plain(summary)) {
         true => Table::new(vec![Column::new("name"), number("value")]),
         false => Table::new(vec![
             Column::new("name"),
@@ -242,7 +244,7 @@ fn metrics(report: &mut Report, run: &Run) {
             number("nan or inf").rank(1),
         ]),
     };
-    for (name, summary) in &run.metrics {
+    for (name, summary) in &metrics {
         let mut row = vec![metric_name(run, name), value::number(summary.last).into()];
         if table.columns.len() > 2 && !is_plain(summary) {
             let step =
@@ -258,10 +260,27 @@ fn metrics(report: &mut Report, run: &Run) {
         row.resize(table.columns.len(), Cell::default());
         table.rows.push(row);
     }
-    if run.metrics.values().all(|summary| summary.nonfinite == 0) && table.columns.len() > 2 {
+    if metrics.iter().all(|(_, summary)| summary.nonfinite == 0) && table.columns.len() > 2 {
         table.columns.pop();
     }
     report.section("Metrics", Block::Table(table));
+}
+
+/// What the run took of the machine, in the units of people.
+fn machine(report: &mut Report, run: &Run) {
+    let of_machine =
+        run.metrics.iter().filter_map(|(name, summary)| Some((name.strip_prefix(MACHINE)?, summary)));
+    let columns = ["name", "last", "max"].map(Column::new);
+    let mut table = Table::new(columns.into());
+    for (name, summary) in of_machine {
+        let definition = run.definitions.get(&format!("{MACHINE}{name}"));
+        let unit = definition.and_then(|definition| definition.unit.as_deref());
+        let most = if summary.count > 1 { value::with_unit(summary.max, unit) } else { String::new() };
+        table.rows.push(vec![name.into(), value::with_unit(summary.last, unit).into(), most.into()]);
+    }
+    if !table.rows.is_empty() {
+        report.section("Machine", Block::Table(table));
+    }
 }
 
 fn metric_name(run: &Run, name: &str) -> Cell {

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value as Json};
 
+use crate::human;
 use crate::run::attempt::{Goal, Number};
 use crate::run::id::{Time, is_deceptive};
 use crate::run::value::{Table, Value, leaves};
@@ -45,6 +46,18 @@ fn without_zeros(digits: &str) -> &str {
     match digits.contains('.') {
         true => digits.trim_end_matches('0').trim_end_matches('.'),
         false => digits,
+    }
+}
+
+/// A number with its unit; bytes as people say them.
+pub fn with_unit(given: Number, unit: Option<&str>) -> String {
+    let bytes = || human::size(given.as_f64().max(0.0) as u64);
+    match unit {
+        Some("B") => bytes(),
+        Some("B/s") => format!("{}/s", bytes()),
+        Some("%") => format!("{}%", number(given)),
+        Some(unit) => format!("{} {unit}", number(given)),
+        None => number(given),
     }
 }
 

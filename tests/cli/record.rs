@@ -612,3 +612,63 @@ fn objects_are_durable_before_the_ref_moves() {
     };
     assert_eq!(lines[moved..].iter().filter(named_later).count(), 0, "no object comes after the ref: {text}");
 }
+
+#[test]
+fn the_pieces_of_a_keyed_run_have_one_made_up_name_and_a_resumed_one_keeps_its_own() {
+    let repo = repo();
+    let clone = repo.clone(&[]);
+    for shard in [&repo, &clone] {
+        shard.xtrack(&["record", "--run-key", "job-7", "--", "true"]).ok();
+    }
+    let name = only_run(&repo)["name"].clone();
+    assert_eq!(name, only_run(&clone)["name"]);
+    let output = repo.xtrack(&["record", "--resume", "@", "--", "true"]).ok();
+    assert!(output.stderr.contains(&format!("recorded {} ", name.as_str().unwrap())), "{}", output.stderr);
+    assert_eq!(only_run(&repo)["name"], name);
+}
+
+#[test]
+fn an_id_file_that_cannot_be_written_leaves_no_run() {
+    let repo = Repo::new();
+    for arguments in [
+        &["record", "--id-file", "no/such/folder", "--", "touch", "ran"][..],
+        &["begin", "--id-file", "no/such/folder"],
+    ] {
+        let output = repo.xtrack(arguments);
+        assert_eq!(output.code, 1, "{arguments:?}");
+    }
+    assert!(!repo.path().join("ran").exists());
+    let output = repo.xtrack(&["log"]).ok();
+    assert!(output.stdout.is_empty() || output.stdout.contains("no runs yet"), "{}", output.stdout);
+    assert!(!output.stderr.contains("recovered"), "{}", output.stderr);
+}
+
+#[test]
+fn variables_say_what_was_not_typed() {
+    let mut repo = Repo::new();
+    for (name, value) in [
+        ("XTRACK_NAME", "from-job"),
+        ("XTRACK_EXPERIMENT", "digits"),
+        ("XTRACK_GROUP", "g"),
+        ("XTRACK_TAGS", "a, k=v"),
+        ("XTRACK_NOTES", "n"),
+    ] {
+        repo.set(name, value);
+    }
+    repo.xtrack(&["record", "--tag", "b", "--", "sh", "-c", "test -z \"$XTRACK_NAME$XTRACK_TAGS\""]).ok();
+    let run = shown(&repo, "from-job");
+    assert_eq!((&run["experiment"], &run["group"]), (&"digits".into(), &"g".into()));
+    assert_eq!(run["tags"], serde_json::json!(["a", "k=v", "b"]));
+    let folder = repo.xtrack(&["begin", "--name", "typed"]).ok();
+    assert!(shown(&repo, "typed")["tags"] == serde_json::json!(["a", "k=v"]), "{folder:?}");
+    repo.set("XTRACK_NAME", "a\u{202e}b");
+    assert_eq!(repo.xtrack(&["record", "-m", "x=1"]).code, 2);
+}
+
+#[test]
+fn a_long_search_path_keeps_no_command_from_starting() {
+    let mut repo = Repo::new();
+    repo.set("PYTHONPATH", &"x".repeat(131_000));
+    let output = repo.xtrack(&["record", "--", "echo", "hi"]).ok();
+    assert_eq!(output.stdout, "hi\n");
+}

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, dead_code, unused_imports)]
 
 pub mod alone;
+pub mod live;
 pub mod repo;
 
 pub use alone::alone;

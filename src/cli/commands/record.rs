@@ -1,14 +1,15 @@
 //! `git xtrack record`: what may be typed, and what is said when the run is recorded.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueHint;
 
 use crate::cli::Session;
-use crate::ops::record::{self, Options, Outcome, key_value};
+use crate::cli::commands::given::{Care, Given, Produced};
+use crate::ops::record::{self, Options, Outcome, checkpoint, surroundings};
 use crate::tracker::Tracker;
 use crate::view;
 
@@ -17,76 +18,40 @@ use crate::view;
 /// The command runs as it would without us: its input, output, signals and exit code are its own. When it
 /// ends, however it ends, its code, params, metrics and artifacts are recorded. Without a command, what is given is
 /// recorded and the run's id printed.
+///
+/// What is not typed comes from XTRACK_NAME, XTRACK_EXPERIMENT, XTRACK_GROUP, XTRACK_TAGS (with commas between them),
+/// XTRACK_NOTES and XTRACK_RUN_KEY; the command does not inherit these.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Name the run; one is made up otherwise
-    #[arg(long, value_name = "NAME")]
-    name: Option<String>,
+    #[command(flatten)]
+    given: Given,
 
-    /// The experiment it belongs to
-    #[arg(short = 'e', long, value_name = "NAME")]
-    experiment: Option<String>,
+    #[command(flatten)]
+    produced: Produced,
 
-    /// A param; dots nest, values are typed
-    #[arg(short = 'p', long = "param", value_name = "KEY=VALUE", allow_hyphen_values = true)]
-    param: Vec<String>,
+    #[command(flatten)]
+    care: Care,
 
-    /// A TOML, YAML or JSON file of params
-    #[arg(long = "params", value_name = "FILE", value_hint = ValueHint::FilePath)]
-    params: Vec<PathBuf>,
+    /// Do not keep the output of the command
+    #[arg(long, help_heading = LIVE)]
+    no_console: bool,
 
-    /// A metric
-    #[arg(short = 'm', long = "metric", value_name = "KEY=VALUE", allow_hyphen_values = true)]
-    metric: Vec<String>,
+    /// Do not watch what the command takes of the machine
+    #[arg(long, help_heading = LIVE)]
+    no_system: bool,
 
-    /// A TOML, YAML or JSON file of metrics, read when the command has ended
-    #[arg(long = "metrics", value_name = "FILE", value_hint = ValueHint::FilePath)]
-    metrics: Vec<PathBuf>,
+    /// Commit the run every TIME while it lasts: '5m', '1h'
+    #[arg(long, value_name = "TIME", value_parser = checkpoint::parse_every, help_heading = LIVE)]
+    checkpoint: Option<Duration>,
 
-    /// A file, folder or glob that the run produces
-    #[arg(short = 'a', long = "artifact", value_name = "PATH|GLOB", value_hint = ValueHint::AnyPath)]
-    artifact: Vec<PathBuf>,
+    /// Push the run at each checkpoint, and at its end
+    #[arg(long, help_heading = LIVE)]
+    push: bool,
 
-    /// A file or folder that the run reads, kept by digest
-    #[arg(long, value_name = "[NAME=]PATH", value_hint = ValueHint::AnyPath)]
-    input: Vec<OsString>,
-
-    /// A tag, bare or key=value
-    #[arg(short = 't', long, value_name = "TAG")]
-    tag: Vec<String>,
-
-    /// A note
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
-    note: Vec<String>,
-
-    /// The run that this one belongs under
-    #[arg(long, value_name = "RUN")]
-    parent: Option<String>,
-
-    /// The group it belongs to
-    #[arg(long, value_name = "NAME")]
-    group: Option<String>,
-
-    /// Add an attempt to the run with this key, the same in every clone
-    #[arg(long, value_name = "KEY")]
-    run_key: Option<String>,
-
-    /// Write the run's id to FILE before the command starts
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    id_file: Option<PathBuf>,
-
-    /// Fail if anything cannot be recorded as asked
-    #[arg(long)]
-    strict: bool,
-
-    /// Take no snapshot of changed code
-    #[arg(long)]
-    no_snapshot: bool,
-
-    /// Leave untracked files out of the snapshot
-    #[arg(long)]
-    no_untracked: bool,
+    /// Make what the command writes for other tools the run's series: 'tensorboard', 'dvclive', …, or a path
+    #[arg(long, value_name = "KIND|PATH", help_heading = LIVE)]
+    harvest: Vec<String>,
 
     /// Print the whole run as JSON instead of its id
     #[arg(long, conflicts_with = "command")]
@@ -97,16 +62,22 @@ pub struct Args {
     command: Vec<OsString>,
 }
 
+/// Under which heading the help lists what concerns a command only.
+const LIVE: &str = "While the command runs";
+
 const EXAMPLES: &str = "\
 Examples:
   git xtrack record -- python3 train.py --lr 0.1
   git xtrack record -p model.depth=3 --metrics metrics.json -a 'plots/*.png' -- make train
-  git xtrack record --name baseline -p lr=0.1 -m accuracy=0.93 -a model.bin";
+  git xtrack record --name baseline -p lr=0.1 -m accuracy=0.93 -a model.bin
+  git xtrack record --resume quiet-otter -- python3 train.py --from checkpoint.pt
+  git xtrack record --checkpoint 5m --push -- sbatch --wait train.sh";
 
 /// Records the run and says what was recorded.
 pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     let json = args.json;
-    let options = options(args)?;
+    let mut options = options(args)?;
+    surroundings::complete(&mut options);
     let tracker = session.tracker()?;
     let outcome = record::record(&tracker, &options)?;
     say(&outcome, &options, session);
@@ -117,26 +88,19 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
 }
 
 fn options(args: Args) -> Result<Options> {
-    Ok(Options {
-        name: args.name,
-        experiment: args.experiment,
-        params: args.param.iter().map(|text| key_value::parse_param(text)).collect::<Result<_, _>>()?,
-        params_files: args.params,
-        metrics: args.metric.iter().map(|text| key_value::parse_metric(text)).collect::<Result<_, _>>()?,
-        metrics_files: args.metrics,
-        artifacts: args.artifact,
-        inputs: args.input,
-        tags: args.tag,
-        notes: args.note,
-        parent: args.parent,
-        group: args.group,
-        key: args.run_key,
-        id_file: args.id_file,
-        strict: args.strict,
-        no_snapshot: args.no_snapshot,
-        no_untracked: args.no_untracked,
+    let mut options = Options {
+        no_console: args.no_console,
+        no_system: args.no_system,
+        checkpoint: args.checkpoint,
+        push: args.push,
+        harvest: args.harvest,
         command: args.command,
-    })
+        ..Options::default()
+    };
+    args.given.add_to(&mut options)?;
+    args.produced.add_to(&mut options)?;
+    args.care.add_to(&mut options);
+    Ok(options)
 }
 
 fn say(outcome: &Outcome, options: &Options, session: &Session) {
@@ -149,6 +113,9 @@ fn say(outcome: &Outcome, options: &Options, session: &Session) {
     let summary = outcome.summary.as_ref().filter(|_| !options.command.is_empty());
     if let Some(summary) = summary {
         session.note(&format!("xtrack: {summary}"));
+    }
+    for hint in &outcome.hints {
+        session.note(&format!("hint: {hint}"));
     }
 }
 

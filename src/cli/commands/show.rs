@@ -1,11 +1,16 @@
 //! `git xtrack show`: everything of one run.
 
+mod series;
+
 use std::process::ExitCode;
+use std::thread;
 
 use anyhow::Result;
 
 use crate::cli::Session;
-use crate::ops::code;
+use crate::cli::commands::show::series::Form;
+use crate::ops::series::Wanted;
+use crate::ops::{code, console};
 use crate::run::id::RunId;
 use crate::tracker::Tracker;
 use crate::view;
@@ -19,6 +24,8 @@ Examples:
   git xtrack show quiet-otter       By name
   git xtrack show k7f3              By the beginning of its short id
   git xtrack show @ --code          With the uncommitted changes that ran
+  git xtrack show @ --series loss   The points of a metric
+  git xtrack show @ --console       What it printed
   git xtrack show @ --json          For programs")]
 pub struct Args {
     /// The run: id, short id, name, a unique prefix, `@`, `@~N`, `@all~N`
@@ -36,13 +43,50 @@ pub struct Args {
     /// Show who changed what, and when
     #[arg(long)]
     history: bool,
+
+    /// Show the points of a metric: step, time, value
+    #[arg(long, value_name = "METRIC", conflicts_with_all = ["code", "history"])]
+    series: Option<String>,
+
+    /// With --series: every point of every attempt and writer, those that a resumed run logged again too
+    #[arg(long, requires = "series")]
+    all: bool,
+
+    /// With --series: print CSV
+    #[arg(long, requires = "series", conflicts_with = "json")]
+    csv: bool,
+
+    /// Show what the command printed: the first of it, the last, and how much is left out
+    #[arg(long, conflicts_with_all = ["json", "code", "history", "series"])]
+    console: bool,
+
+    /// Go on as it prints more, until the run ends
+    #[arg(long, requires = "console")]
+    follow: bool,
+}
+
+impl Args {
+    fn form(&self) -> Form {
+        match self {
+            Args { json: true, .. } => Form::Json,
+            Args { csv: true, .. } => Form::Csv,
+            _ => Form::Columns,
+        }
+    }
 }
 
 /// Shows the run.
 pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     let tracker = session.tracker()?;
+    if args.console {
+        return console(&tracker, &args, session);
+    }
     let id = tracker.resolve(&args.run)?;
     let run = tracker.load(&id)?;
+    if let Some(metric) = &args.series {
+        let wanted = Wanted { metric: metric.clone(), all: args.all };
+        return series::show(&tracker, &run, &wanted, args.form(), session);
+    }
     if args.json {
         session.json(&view::run::to_json(&run))?;
         return Ok(ExitCode::SUCCESS);
@@ -57,6 +101,29 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     };
     session.show(&tracker.store, &view::run::show(&run, &options))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the run's command printed; of a run in progress what it prints, if it is to be followed.
+fn console(tracker: &Tracker, args: &Args, session: &Session) -> Result<ExitCode> {
+    let mut consoles = console::of_run(tracker, &args.run)?;
+    let last = consoles.pop_if(|console| args.follow && console.live.is_some());
+    let text = view::console::show(&consoles);
+    let Some(followed) = last else {
+        session.page(&tracker.store, &text)?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    session.out(&text)?;
+    let mut follow = console::Follow::default();
+    loop {
+        let (look, is_over) = console::again(tracker, &followed)?;
+        let (missing, lines) = follow.news(&look);
+        session.out(&view::console::news(missing, &lines))?;
+        if is_over {
+            session.out(&view::console::news(0, &follow.rest(&look)))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        thread::sleep(console::POLL);
+    }
 }
 
 /// The commits of the run's record, as the history tells them.

@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 
 use crate::error::Problem;
 use crate::ops::record::harvest::{Wanted, is_older};
-use crate::ops::record::input::Asked;
+use crate::ops::record::input::{Asked, lock_files};
 use crate::ops::record::place::Places;
 use crate::ops::record::redact::Redactor;
 use crate::ops::record::{Options, Remarks, command_params, files, key_value};
@@ -117,7 +117,7 @@ fn from_command(options: &Options, redactor: &Redactor) -> Table {
             overlay(&mut found, &one);
         }
     }
-    redactor.params(&mut found);
+    redactor.table(&mut found);
     found
 }
 
@@ -154,13 +154,18 @@ fn inputs(
             Err(error) => remarks.warn(format!("{error:#}")),
         }
     }
+    if tracker.config.lock_files && !options.command.is_empty() {
+        let found = lock_files(places, &inputs);
+        inputs.extend(found);
+    }
     Ok(inputs)
 }
 
 /// A metrics file that is to be read when the command has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricsFile {
-    path: PathBuf,
+    /// Where it is.
+    pub path: PathBuf,
     name: String,
     is_explicit: bool,
 }

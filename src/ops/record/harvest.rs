@@ -2,6 +2,8 @@
 //!
 //! Knows paths, globs and limits; not whose artifacts they are, nor when they are committed.
 
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -15,9 +17,11 @@ use crate::error::Problem;
 use crate::ops::record::child;
 use crate::ops::record::place::{Places, normalised};
 use crate::ops::record::walk::{Links, walk};
+use crate::run::attempt::Number;
 use crate::run::id::sha256;
 use crate::run::pointer::Pointer;
 use crate::run::record::Files;
+use crate::run::value::Value;
 use crate::tracker::Tracker;
 
 /// The size up to which an artifact's bytes lie in the record itself.
@@ -44,7 +48,11 @@ pub struct Harvest {
     /// What they are; the bytes of those that are not inline are in the store.
     pub pointers: Vec<Pointer>,
     /// The bytes of the inline ones, by their place in `pointers`.
-    inline: Vec<(usize, Vec<u8>)>,
+    inline: BTreeMap<usize, Vec<u8>>,
+    /// How many bytes those are.
+    inline_size: u64,
+    /// Where in `pointers` each name, step and key is: there may be very many.
+    places: HashMap<String, usize>,
     /// What was asked for and could not be taken: subject and reason.
     pub missing: Vec<String>,
     /// What else is worth saying.
@@ -55,7 +63,7 @@ impl Harvest {
     /// The bytes of the small artifacts, laid out below the attempt or edit that brings them.
     pub fn inline_files(&self, owner: &str) -> Files {
         let place =
-            |(index, bytes): &(usize, Vec<u8>)| (self.pointers[*index].inline_path(owner), bytes.clone());
+            |(index, bytes): (&usize, &Vec<u8>)| (self.pointers[*index].inline_path(owner), bytes.clone());
         self.inline.iter().map(place).collect()
     }
 
@@ -102,6 +110,11 @@ pub fn find(wanted: &[Wanted], places: &Places) -> Matched {
 }
 
 impl Matched {
+    /// Keeps those files only.
+    pub fn retain(&mut self, is_kept: &dyn Fn(&Path) -> bool) {
+        self.files.retain(|file| is_kept(file));
+    }
+
     fn add(&mut self, wanted: &Wanted, places: &Places) -> Result<()> {
         let path = normalised(&wanted.path);
         if fs::symlink_metadata(&path).is_ok() {
@@ -142,9 +155,9 @@ impl Matched {
 /// Brings the bytes to safety. What is older than `since` is taken, and said to be.
 pub fn take(artifacts: &Artifacts, places: &Places, matched: Matched, since: Option<SystemTime>) -> Harvest {
     let mut harvest = Harvest { missing: matched.missing, notes: matched.notes, ..Harvest::default() };
-    let mut room = INLINE_TOTAL_MAX;
     for file in &matched.files {
-        if let Err(error) = harvest.take(artifacts, places, file, &mut room) {
+        let named = Named { path: places.name(file), ..Named::default() };
+        if let Err(error) = harvest.take(artifacts, file, named) {
             harvest.missing.push(format!("cannot take artifact '{}': {error:#}", places.shown(file)));
         } else if since.is_some_and(|since| is_older(file, since)) {
             harvest.notes.push(format!("artifact '{}' is older than the run", places.shown(file)));
@@ -153,36 +166,91 @@ pub fn take(artifacts: &Artifacts, places: &Places, matched: Matched, since: Opt
     harvest
 }
 
+/// What a file is called in the record, and where in the run it belongs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Named {
+    /// Its path there.
+    pub path: Value,
+    /// Its media type; told from its name if absent.
+    pub media_type: Option<String>,
+    /// The step it was logged at.
+    pub step: Option<Number>,
+    /// The key it was logged under.
+    pub key: Option<String>,
+}
+
+impl Default for Named {
+    fn default() -> Self {
+        Self { path: "".into(), media_type: None, step: None, key: None }
+    }
+}
+
 impl Harvest {
-    fn take(&mut self, artifacts: &Artifacts, places: &Places, file: &Path, room: &mut u64) -> Result<()> {
+    /// Brings one file's bytes to safety under the name it is to have; what had that name, step and key before gives
+    /// way.
+    pub fn take(&mut self, artifacts: &Artifacts, file: &Path, named: Named) -> Result<()> {
         let metadata = fs::metadata(file)?;
+        if !metadata.is_file() {
+            return Err(Problem::new("it is no plain file").into());
+        }
+        let room = INLINE_MAX.min(INLINE_TOTAL_MAX.saturating_sub(self.inline_size));
         let mut pointer = Pointer {
-            path: places.name(file),
+            path: named.path,
             sha256: String::new(),
             size: metadata.len(),
-            media_type: media_type(file).map(str::to_owned),
+            media_type: named.media_type.or_else(|| media_type(file).map(str::to_owned)),
             executable: child::is_executable(&metadata),
-            step: None,
-            key: None,
-            inline: metadata.len() <= INLINE_MAX.min(*room),
+            step: named.step,
+            key: named.key,
+            inline: metadata.len() <= room,
         };
+        let mut bytes = Vec::new();
         if pointer.inline {
-            let bytes = fs::read(file)?;
+            bytes = fs::read(file)?;
             // It may have grown since its size was asked.
-            pointer.inline = bytes.len() as u64 <= INLINE_MAX.min(*room);
-            if pointer.inline {
-                (pointer.sha256, pointer.size) = (sha256(&bytes), bytes.len() as u64);
-                *room -= pointer.size;
-                self.inline.push((self.pointers.len(), bytes));
-            }
+            pointer.inline = bytes.len() as u64 <= room;
+            (pointer.sha256, pointer.size) = (sha256(&bytes), bytes.len() as u64);
         }
         if !pointer.inline {
             let stored = artifacts.add(file)?;
             (pointer.sha256, pointer.size) = (stored.sha256, stored.size);
         }
-        self.pointers.push(pointer);
+        self.put(pointer, bytes);
         Ok(())
     }
+
+    fn put(&mut self, pointer: Pointer, bytes: Vec<u8>) {
+        let index = *self.places.entry(name(&pointer)).or_insert(self.pointers.len());
+        let replaced = self.inline.remove(&index).map_or(0, |bytes| bytes.len() as u64);
+        self.inline_size -= replaced;
+        if pointer.inline {
+            self.inline_size += bytes.len() as u64;
+            self.inline.insert(index, bytes);
+        }
+        match self.pointers.get_mut(index) {
+            Some(known) => *known = pointer,
+            None => self.pointers.push(pointer),
+        }
+    }
+
+    /// Adds what an earlier revision of the record holds, unless there is something newer under that name, step and
+    /// key; its bytes are where they were.
+    pub fn keep(&mut self, recorded: Pointer) {
+        if let Entry::Vacant(place) = self.places.entry(name(&recorded)) {
+            place.insert(self.pointers.len());
+            self.pointers.push(recorded);
+        }
+    }
+
+    /// Adds a file whose bytes are in the store already.
+    pub fn add_stored(&mut self, pointer: Pointer) {
+        self.put(pointer, Vec::new());
+    }
+}
+
+/// What tells an artifact from the others of its run.
+fn name(pointer: &Pointer) -> String {
+    format!("{:?} {:?} {:?}", pointer.path, pointer.step, pointer.key)
 }
 
 /// Whether the file was last written before `since`.

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use indexmap::map::Entry;
 use toml::de::DeValue;
 
-use crate::error::Problem;
+use crate::error::{Problem, shorten};
 use crate::ops::record::files::{limits, toml_text};
 use crate::run::attempt::Number;
 use crate::run::text;
@@ -192,7 +192,7 @@ fn special(table: &Table) -> Option<Value> {
 /// The path before the first `=` outside quotes, and the text after it.
 fn split<'a>(what: &str, text: &'a str) -> Result<(Vec<String>, &'a str), Problem> {
     let refuse = |reason: &str| {
-        let shown = limits::shorten(text);
+        let shown = shorten(text);
         Problem::usage(format!("{shown:?} is no {what}: {reason}"))
             .hint(format!("write it as {}", form(what)))
     };
@@ -396,7 +396,7 @@ mod tests {
         ];
         for (given, expected) in refused {
             let got = read(given);
-            let shown = limits::shorten(given);
+            let shown = shorten(given);
             match expected {
                 // A literal text keeps its backslash.
                 "\\\\" => assert_eq!(got, "\"a\\\\\" = 1"),

@@ -3,36 +3,47 @@
 //! Knows the order of things and what a failure of each may cost: the command's results are worth more than our record
 //! of them, so that once it may start, nothing of ours stops it.
 
+pub mod accompany;
+pub mod checkpoint;
 pub mod child;
+pub mod close;
 pub mod command_params;
-mod commit;
-mod environment;
+pub mod commit;
+pub mod console;
+pub mod cost;
+pub mod environment;
+mod events;
 pub mod files;
-mod given;
+pub mod given;
 pub mod harvest;
+mod heartbeat;
+pub mod id_file;
 mod input;
 pub mod key_value;
-mod live;
-mod place;
+pub mod known;
+pub mod leftover;
+pub mod place;
+pub mod python;
 pub mod redact;
-mod summary;
+mod resume;
+pub mod series;
+pub mod summary;
+pub mod surroundings;
+pub mod system;
 mod walk;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
-use std::process::Command;
-use std::time::SystemTime;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 
 use crate::error::Problem;
-use crate::ops::record::child::Ended;
 use crate::ops::record::given::Given;
 use crate::ops::record::harvest::Harvest;
-use crate::ops::record::live::Live;
-use crate::ops::record::place::Places;
+use crate::ops::record::place::{Places, text_or_bytes};
 use crate::ops::record::redact::Redactor;
-use crate::run::attempt::{Code, Facts, Number, Status};
+use crate::run::attempt::{Code, Facts, Number, Status, Summary};
 use crate::run::id::{AttemptId, RunId, check_name, pet_name};
 use crate::run::value::{Table, Value};
 use crate::store::SnapshotLimits;
@@ -67,6 +78,8 @@ pub struct Options {
     pub group: Option<String>,
     /// The key its id is drawn from.
     pub key: Option<String>,
+    /// The run that this is another attempt of, named as people name runs.
+    pub resume: Option<String>,
     /// Where to write the id before the command starts.
     pub id_file: Option<PathBuf>,
     /// Whether a fault of ours counts as one of the command's.
@@ -75,6 +88,16 @@ pub struct Options {
     pub no_snapshot: bool,
     /// Whether the snapshot leaves out untracked files.
     pub no_untracked: bool,
+    /// Whether the output of the command is not kept.
+    pub no_console: bool,
+    /// Whether the machine is not watched.
+    pub no_system: bool,
+    /// How often the run is committed while it lasts; never if absent.
+    pub checkpoint: Option<Duration>,
+    /// Whether it is pushed, at each checkpoint and at its end.
+    pub push: bool,
+    /// Kinds and places of files that the command writes for other tools, and whose series become the run's.
+    pub harvest: Vec<String>,
     /// The command; without one, what is given is recorded.
     pub command: Vec<OsString>,
 }
@@ -90,6 +113,8 @@ pub struct Outcome {
     pub warnings: Vec<String>,
     /// What else is worth saying.
     pub notes: Vec<String>,
+    /// What could be done better the next time.
+    pub hints: Vec<String>,
     /// One line that says what was recorded; nothing if that failed.
     pub summary: Option<String>,
 }
@@ -101,8 +126,12 @@ pub struct Remarks {
     pub tolerant: bool,
     /// How many faults there were.
     pub faults: usize,
-    warnings: Vec<String>,
-    notes: Vec<String>,
+    /// What is not as asked.
+    pub warnings: Vec<String>,
+    /// What is worth knowing.
+    pub notes: Vec<String>,
+    /// What could be done better the next time.
+    pub hints: Vec<String>,
 }
 
 impl Remarks {
@@ -114,6 +143,11 @@ impl Remarks {
     /// Something worth knowing.
     pub fn note(&mut self, note: String) {
         self.notes.push(note);
+    }
+
+    /// Something that could be done better the next time.
+    pub fn hint(&mut self, hint: String) {
+        self.hints.push(hint);
     }
 
     /// A fault: ours, or of what was asked for. It ends everything unless faults are tolerated.
@@ -136,10 +170,15 @@ impl Remarks {
 }
 
 /// An attempt whose facts are not all known yet.
-struct Draft {
-    facts: Facts,
-    environment: Table,
-    given: Given,
+pub struct Draft {
+    /// Its facts, as far as they are known.
+    pub facts: Facts,
+    /// The environment it runs in.
+    pub environment: Table,
+    /// What is to be taken at its end, for who closes it instead of its recorder: lists of absolute paths and globs.
+    pub wanted: Table,
+    /// What the user gives it.
+    pub given: Given,
 }
 
 /// Records a run.
@@ -148,15 +187,16 @@ pub fn record(tracker: &Tracker, options: &Options) -> Result<Outcome> {
     let places = Places::of(tracker);
     let has_command = !options.command.is_empty();
     let mut remarks = Remarks { tolerant: has_command && !options.strict, ..Remarks::default() };
-    let mut draft = draft(tracker, options, &places, &mut remarks)?;
+    let draft = draft(tracker, options, &places, &mut remarks)?;
     if has_command {
-        accompany(tracker, options, &places, &mut draft, remarks)
+        accompany::accompany(tracker, options, &places, draft, remarks)
     } else {
         set_down(tracker, options, &places, draft, remarks)
     }
 }
 
-fn check(options: &Options) -> Result<(), Problem> {
+/// Refuses names, tags and notes that cannot be recorded.
+pub fn check(options: &Options) -> Result<(), Problem> {
     let named = [
         ("a run's name", &options.name),
         ("an experiment", &options.experiment),
@@ -169,6 +209,7 @@ fn check(options: &Options) -> Result<(), Problem> {
     for tag in &options.tags {
         check_name("a tag", tag)?;
     }
+    options.harvest.iter().try_for_each(|text| known::parse_wanted(text).map(drop))?;
     match options.notes.iter().any(|note| note.trim().is_empty()) {
         true => Err(Problem::usage("cannot add a note: it is empty")),
         false => Ok(()),
@@ -176,7 +217,7 @@ fn check(options: &Options) -> Result<(), Problem> {
 }
 
 /// Everything that can be known before the command starts. Nothing is written but the code snapshot.
-fn draft(tracker: &Tracker, options: &Options, places: &Places, remarks: &mut Remarks) -> Result<Draft> {
+pub fn draft(tracker: &Tracker, options: &Options, places: &Places, remarks: &mut Remarks) -> Result<Draft> {
     let config = &tracker.config;
     let redactor = Redactor::new(&config.redact)?;
     let parent = options.parent.as_deref().map(|name| tracker.resolve(name)).transpose();
@@ -185,20 +226,32 @@ fn draft(tracker: &Tracker, options: &Options, places: &Places, remarks: &mut Re
     let code = code(tracker, options, remarks)?;
     remarks.notes.extend(code.as_ref().and_then(summary::left_out));
     let started = tracker.now();
-    let id = match &options.key {
-        Some(key) => RunId::keyed(key),
-        None => RunId::new(started, tracker.random()?),
+    let resumed = options.resume.as_deref().map(|name| tracker.resolve(name)).transpose();
+    let resumed = resumed.context("cannot find the run to resume")?;
+    let id = match (&options.key, &resumed) {
+        (Some(key), _) => RunId::keyed(key),
+        (None, Some(id)) => id.clone(),
+        (None, None) => RunId::new(started, tracker.random()?),
     };
     let mut facts = Facts::new(id, AttemptId::new(tracker.random()?), started);
     facts.key = options.key.clone();
-    if facts.key.is_some() {
+    if resumed.is_some() {
+        // Without what came before it, the attempt could not be laid beside it.
+        facts.after = resume::attempts_before(tracker, &facts.id, remarks)?;
+    } else if facts.key.is_some() {
         facts.after = remarks.accept(commit::known_attempts(&tracker.store, &facts.id))?.unwrap_or_default();
     }
-    facts.name = Some(match &options.name {
-        Some(name) => name.clone(),
-        None => pet_name(tracker.random()?),
-    });
-    facts.experiment = options.experiment.clone().or_else(|| config.experiment.clone());
+    facts.name = options.name.clone();
+    facts.experiment = options.experiment.clone();
+    // An attempt that others came before says nothing new of these, unless asked to.
+    if resumed.is_none() && facts.after.is_empty() {
+        let made_up = || match facts.key {
+            Some(_) => Ok(pet_name_of(&facts.id)),
+            None => tracker.random().map(pet_name),
+        };
+        facts.name = Some(facts.name.map_or_else(made_up, Ok)?);
+        facts.experiment = facts.experiment.or_else(|| config.experiment.clone());
+    }
     facts.command = redactor.command(&options.command);
     facts.cwd = places.cwd();
     let identity = tracker.store.identity();
@@ -216,12 +269,37 @@ fn draft(tracker: &Tracker, options: &Options, places: &Places, remarks: &mut Re
     facts.tags = options.tags.clone();
     facts.notes = options.notes.clone();
     facts.params = given.params.clone();
+    // Known from the start, so that whoever finishes the run in our place knows them too.
+    facts.metrics =
+        given.metrics.iter().map(|(name, number)| (name.clone(), Summary::plain(*number))).collect();
     facts.inputs = given.inputs.clone();
     facts.scheduler = environment::scheduler();
     facts.ci = environment::ci();
     facts.code = code;
-    let environment = environment::environment(&options.command, &config.environment, &redactor);
-    Ok(Draft { facts, environment, given })
+    let environment =
+        environment::environment(&options.command, &places.here, &config.environment, &redactor);
+    let wanted = wanted(tracker, options, places);
+    Ok(Draft { facts, environment, wanted, given })
+}
+
+/// The made-up name of a keyed run: its pieces come to the same one, wherever they run.
+fn pet_name_of(id: &RunId) -> String {
+    let letters = id.suffix().as_bytes();
+    pet_name([letters[1] ^ letters[2].rotate_left(3), letters[3] ^ letters[4].rotate_left(3)])
+}
+
+/// The artifacts and metrics files that are to be taken at the end.
+fn wanted(tracker: &Tracker, options: &Options, places: &Places) -> Table {
+    let artifacts = given::wanted_artifacts(tracker, options, places);
+    let metrics = given::metrics_files(tracker, options, places);
+    let list = |paths: Vec<&Path>| {
+        Value::List(paths.into_iter().map(|path| text_or_bytes(path.as_os_str())).collect())
+    };
+    let lists = [
+        ("artifacts", list(artifacts.iter().map(|wanted| wanted.path.as_path()).collect())),
+        ("metrics", list(metrics.iter().map(|file| file.path.as_path()).collect())),
+    ];
+    lists.into_iter().map(|(key, paths)| (key.to_owned(), paths)).collect()
 }
 
 /// The code that is about to run; without a snapshot at least the commit it is based on.
@@ -264,103 +342,17 @@ fn set_down(
     remarks.notes.append(&mut harvest.notes);
     draft.facts.status = Status::Finished;
     draft.facts.ended = draft.facts.started;
-    conclude(tracker, &mut draft, &harvest)?;
+    close::set_down(tracker, &mut draft.facts, &draft.environment, &harvest)?;
     remember(tracker, &draft.facts.id, &mut remarks);
     if let Some(file) = &options.id_file {
-        live::write_id(&places.here.join(file), &draft.facts.id)?;
+        id_file::write_id(&places.here.join(file), &draft.facts.id)?;
     }
-    let summary = Some(summary::closing(&draft.facts, tracker.config.primary.as_deref()));
+    let summary = Some(summary::closing(&draft.facts, tracker.config.primary.as_deref(), None));
     Ok(outcome(tracker, draft.facts.id, 0, summary, remarks))
 }
 
-/// Runs the command and records how it went.
-fn accompany(
-    tracker: &Tracker,
-    options: &Options,
-    places: &Places,
-    draft: &mut Draft,
-    mut remarks: Remarks,
-) -> Result<Outcome> {
-    let owner = child::owner(draft.facts.host.as_deref().unwrap_or_default());
-    let begun = Live::begin(&tracker.state_dir(), &draft.facts, &draft.environment, owner);
-    let live = remarks.accept(begun)?;
-    if let Some(file) = &options.id_file {
-        live::write_id(&places.here.join(file), &draft.facts.id)?;
-    }
-    let since = SystemTime::now();
-    let exit = run(options, places, live.as_ref(), &mut draft.facts, &mut remarks);
-    draft.facts.ended = Some(tracker.now());
-
-    // From here on the results are there: whatever goes wrong is said, and the rest recorded.
-    remarks.tolerant = true;
-    let harvest = gather(tracker, options, places, draft, since, &mut remarks)?;
-    let committed = conclude(tracker, draft, &harvest);
-    let is_committed = match committed {
-        Ok(()) => {
-            remember(tracker, &draft.facts.id, &mut remarks);
-            true
-        }
-        Err(error) => {
-            remarks.fault(error)?;
-            if let Some(live) = &live {
-                remarks.note(format!("what was known when it started is in '{}'", live.folder.display()));
-            }
-            false
-        }
-    };
-    if let Some(live) = live.filter(|_| is_committed) {
-        remarks.accept(live.remove())?;
-    }
-    let exit = if options.strict && remarks.faults > 0 && exit == 0 { 1 } else { exit };
-    let primary = tracker.config.primary.as_deref();
-    let summary = is_committed.then(|| summary::closing(&draft.facts, primary));
-    Ok(outcome(tracker, draft.facts.id.clone(), exit, summary, remarks))
-}
-
-/// Runs the command; how it ended goes into the facts.
-fn run(
-    options: &Options,
-    places: &Places,
-    live: Option<&Live>,
-    facts: &mut Facts,
-    remarks: &mut Remarks,
-) -> u8 {
-    let mut command = Command::new(&options.command[0]);
-    command.args(&options.command[1..]).current_dir(&places.here).env("XTRACK_RUN_ID", facts.id.as_str());
-    match live {
-        Some(live) => command.env("XTRACK_RUN_DIR", &live.folder),
-        None => command.env_remove("XTRACK_RUN_DIR"),
-    };
-    match child::run(&mut command) {
-        Ok(ended) => {
-            judge(facts, &ended);
-            child::exit_code(&ended)
-        }
-        Err(not_started) => {
-            let program = options.command[0].to_string_lossy();
-            remarks.warn(format!("cannot run '{program}': {}", not_started.reason));
-            facts.status = Status::Failed;
-            facts.exit_code = Some(not_started.code.into());
-            not_started.code as u8
-        }
-    }
-}
-
-/// What the end of the command says of the attempt.
-fn judge(facts: &mut Facts, ended: &Ended) {
-    facts.exit_code = ended.code.map(i64::from);
-    facts.signal = ended.signal.map(child::signal_name);
-    facts.status = match (ended.code, ended.signal) {
-        (Some(0), _) => Status::Finished,
-        (_, Some(_)) => Status::Killed,
-        // It was asked to stop and did so in its own way.
-        _ if ended.interrupted.is_some() => Status::Killed,
-        _ => Status::Failed,
-    };
-}
-
-/// What came out of the command: metrics and artifacts.
-fn gather(
+/// What came out of the run: metrics and artifacts.
+pub fn gather(
     tracker: &Tracker,
     options: &Options,
     places: &Places,
@@ -379,20 +371,6 @@ fn gather(
     Ok(harvest)
 }
 
-/// Commits the finished attempt.
-fn conclude(tracker: &Tracker, draft: &mut Draft, harvest: &Harvest) -> Result<()> {
-    let facts = &mut draft.facts;
-    facts.artifacts = commit::total(harvest);
-    let definitions = tracker.config.definitions.iter();
-    let used = definitions.filter(|(name, _)| facts.metrics.contains_key(*name));
-    facts.definitions = used.map(|(name, definition)| (name.clone(), definition.clone())).collect();
-    let files = commit::files(facts, &draft.environment, harvest);
-    let message = summary::message(facts, tracker.config.primary.as_deref());
-    let at = facts.ended.or(facts.started).unwrap_or_else(|| tracker.now());
-    commit::commit(&tracker.store, facts, files, &message, at)
-        .with_context(|| format!("cannot record run '{}'", facts.id))
-}
-
 /// Notes that the run was recorded here; without that it is found all the same, but not as `@`.
 fn remember(tracker: &Tracker, id: &RunId, remarks: &mut Remarks) {
     if let Err(error) = tracker.note_recorded(id) {
@@ -402,29 +380,12 @@ fn remember(tracker: &Tracker, id: &RunId, remarks: &mut Remarks) {
 
 fn outcome(tracker: &Tracker, id: RunId, exit: u8, summary: Option<String>, remarks: Remarks) -> Outcome {
     let warnings = remarks.warnings.into_iter().chain(tracker.store.warnings()).collect();
-    Outcome { id, exit, warnings, notes: remarks.notes, summary }
+    Outcome { id, exit, warnings, notes: remarks.notes, hints: remarks.hints, summary }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::id::Time;
-
-    fn judged(ended: Ended) -> Facts {
-        let mut facts = Facts::new(RunId::new(Time(0), [1; 8]), AttemptId::new([2; 8]), Time(0));
-        judge(&mut facts, &ended);
-        facts
-    }
-
-    #[test]
-    fn the_end_of_the_command_is_the_status() {
-        assert_eq!(judged(Ended { code: Some(0), ..Ended::default() }).status, Status::Finished);
-        assert_eq!(judged(Ended { code: Some(2), ..Ended::default() }).status, Status::Failed);
-        let killed = judged(Ended { signal: Some(9), ..Ended::default() });
-        assert_eq!((killed.status, killed.exit_code), (Status::Killed, None));
-        let interrupted = judged(Ended { code: Some(130), interrupted: Some(2), ..Ended::default() });
-        assert_eq!((interrupted.status, interrupted.exit_code), (Status::Killed, Some(130)));
-    }
 
     #[test]
     fn names_that_lie_are_refused() {

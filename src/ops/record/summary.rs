@@ -3,7 +3,7 @@
 //! Pure: facts in, text out; escaping for a terminal is left to who prints.
 
 use crate::human;
-use crate::run::attempt::{Code, Facts, LeftOut, Number, Status};
+use crate::run::attempt::{Code, Facts, LeftOut, MACHINE, Number, Status};
 use crate::run::text::write_float;
 use crate::run::value::Value;
 
@@ -13,14 +13,19 @@ const METRICS_SHOWN: usize = 3;
 /// How many things that were left out are named.
 const LEFT_OUT_SHOWN: usize = 3;
 
-/// The closing line, without the program's name.
-pub fn closing(facts: &Facts, primary: Option<&str>) -> String {
-    let name = facts.name.as_deref().unwrap_or("a run");
-    let mut parts = vec![format!("recorded {name} ({}) {}", facts.id.suffix(), ending(facts))];
+/// The closing line, without the program's name; `usage` is what the run took of the machine.
+pub fn closing(facts: &Facts, primary: Option<&str>, usage: Option<String>) -> String {
+    let mut parts = vec![format!("recorded {} ({}) {}", what(facts), facts.id.suffix(), ending(facts))];
     parts.extend(metrics(facts, primary));
     let artifacts = facts.artifacts.as_ref().map_or(0, |total| total.count);
     parts.extend((artifacts > 0).then(|| counted(artifacts, "artifact")));
+    parts.extend(usage.filter(|usage| !usage.is_empty()));
     parts.join(" · ")
+}
+
+/// An attempt that names no run is one more of a run that has its name.
+fn what(facts: &Facts) -> &str {
+    facts.name.as_deref().unwrap_or(if facts.after.is_empty() { "a run" } else { "another attempt" })
 }
 
 /// The message of the commit that brings the facts.
@@ -68,6 +73,7 @@ fn ending(facts: &Facts) -> String {
     match (facts.status, &facts.signal, facts.exit_code) {
         (Status::Killed, Some(signal), _) => format!("killed by {signal}{}", lasted("after")),
         (Status::Failed, _, Some(code)) => format!("failed with exit code {code}{}", lasted("after")),
+        (Status::Running, _, _) => Status::Running.as_str().to_owned(),
         (status, _, _) => format!("{}{}", status.as_str(), lasted("in")),
     }
 }
@@ -76,7 +82,7 @@ fn ending(facts: &Facts) -> String {
 fn metrics(facts: &Facts, primary: Option<&str>) -> Vec<String> {
     let is_primary = |name: &str| Some(name) == primary;
     let first = facts.metrics.iter().filter(|(name, _)| is_primary(name));
-    let others = facts.metrics.iter().filter(|(name, _)| !is_primary(name));
+    let others = facts.metrics.iter().filter(|(name, _)| !is_primary(name) && !name.starts_with(MACHINE));
     let shown = first.chain(others).take(METRICS_SHOWN);
     shown.map(|(name, summary)| format!("{name} {}", shortened(summary.last))).collect()
 }
@@ -116,17 +122,17 @@ mod tests {
 
     #[test]
     fn the_closing_line_says_how_it_went() {
-        let line = closing(&facts(), Some("accuracy"));
+        let line = closing(&facts(), Some("accuracy"), None);
         assert_eq!(
             line,
             "recorded quiet-otter (b1111111) finished in 12s · accuracy 0.93 · loss 0.12346 · 2 artifacts"
         );
         let failed = Facts { status: Status::Failed, exit_code: Some(3), ..facts() };
-        assert!(closing(&failed, None).contains(") failed with exit code 3 after 12s ·"));
+        assert!(closing(&failed, None, None).contains(") failed with exit code 3 after 12s ·"));
         let killed = Facts { status: Status::Killed, signal: Some("SIGTERM".to_owned()), ..facts() };
-        assert!(closing(&killed, None).contains(") killed by SIGTERM after 12s ·"));
+        assert!(closing(&killed, None, None).contains(") killed by SIGTERM after 12s ·"));
         let given = Facts { command: Vec::new(), ..facts() };
-        assert!(closing(&given, None).contains(") finished ·"));
+        assert!(closing(&given, None, None).contains(") finished ·"));
     }
 
     #[test]
