@@ -6,6 +6,7 @@
 pub mod alone;
 pub mod live;
 pub mod repo;
+pub mod signals;
 
 pub use alone::alone;
 pub use repo::{Output, Repo};

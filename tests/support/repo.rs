@@ -55,6 +55,7 @@ impl Repo {
 
     /// A folder with a home beside it, and no repository in it.
     pub fn folder(name: &str) -> Self {
+        super::signals::heard_by_children();
         let folder = TempDir::new().unwrap();
         let root = folder.path().canonicalize().unwrap();
         let path = root.join(name);
