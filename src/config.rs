@@ -64,6 +64,23 @@ pub struct Config {
     pub snapshot: SnapshotSettings,
     /// What is said of metrics.
     pub definitions: IndexMap<String, Definition>,
+    /// Ways to look at the runs, by name.
+    pub views: IndexMap<String, ViewSettings>,
+}
+
+/// A way to look at the runs, as the options of `log` that it stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ViewSettings {
+    /// Which runs.
+    pub condition: Option<String>,
+    /// In which order.
+    pub sort: Vec<String>,
+    /// With which columns.
+    pub columns: Vec<String>,
+    /// Grouped by which fields.
+    pub group_by: Vec<String>,
+    /// At most how many.
+    pub count: Option<usize>,
 }
 
 /// What is measured of the machine while a run is in progress.
@@ -134,6 +151,7 @@ impl Default for Config {
             system: SystemSettings::default(),
             snapshot: SnapshotSettings::default(),
             definitions: IndexMap::new(),
+            views: IndexMap::new(),
         }
     }
 }
@@ -190,6 +208,8 @@ impl Config {
             }
             ["metric", _, ..] if matches!(given, Given::Table) => Ok(()),
             ["metric", name @ .., key] if !name.is_empty() => self.define(&name.join("."), key, &given),
+            ["view", _, ..] if matches!(given, Given::Table) => Ok(()),
+            ["view", name @ .., key] if !name.is_empty() => self.look(&name.join("."), key, &given, source),
             names => self.set_known(&names.join("."), given, source),
         }
     }
@@ -220,6 +240,28 @@ impl Config {
             Place::Amount(place) => *place(self) = Some(given.amount()?),
             Place::Interval(place) => *place(self) = given.interval()?,
             Place::MaybeInterval(place) => *place(self) = given.maybe_interval()?,
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, name: &str, key: &str, given: &Given, source: Source) -> Result<(), Problem> {
+        check_name("a view", name)?;
+        let known = VIEW_KEYS.into_iter().find(|known| source.spelling(known) == source.spelling(key));
+        let view = self.views.entry(name.to_owned()).or_default();
+        match known {
+            Some("where") => view.condition = Some(given.text()?),
+            Some("sort") => view.sort = given.typed_list()?,
+            Some("columns") => view.columns = given.typed_list()?,
+            Some("group_by") => view.group_by = given.typed_list()?,
+            Some(_) => view.count = Some(given.count()?),
+            None => {
+                let hint = match human::nearest(key, VIEW_KEYS) {
+                    Some(nearest) => format!("did you mean '{nearest}'?"),
+                    None => format!("a view has {}", VIEW_KEYS.join(", ")),
+                };
+                let problem = format!("there is no setting '{}' of a view", key.escape_debug());
+                return Err(Problem::usage(problem).hint(hint));
+            }
         }
         Ok(())
     }
@@ -317,7 +359,17 @@ total_max = "4 MiB"
 #[metric.accuracy]
 #goal = "max"
 #unit = "%"
+
+# `git xtrack log --view good`.
+#[view.good]
+#where = "accuracy > 0.9"
+#sort = "-accuracy"
+#columns = ["id", "name", "metrics.*", "params.lr"]
+#count = 20
 "#;
+
+/// What a view says.
+const VIEW_KEYS: [&str; 5] = ["where", "sort", "columns", "group_by", "count"];
 
 /// A setting and where it is kept.
 struct Setting {
@@ -341,7 +393,7 @@ enum Place {
     MaybeInterval(fn(&mut Config) -> &mut Option<Duration>),
 }
 
-const SECTIONS: &[&str] = &["experiments", "record", "system", "snapshot", "metric"];
+const SECTIONS: &[&str] = &["experiments", "record", "system", "snapshot", "metric", "view"];
 
 const SETTINGS: &[Setting] = &[
     Setting { name: "experiment", place: Place::Name(|config| &mut config.experiment) },
@@ -417,6 +469,14 @@ impl Given {
             Given::Text(text) => Ok(vec![text.clone()]),
             Given::Git(values) => Ok(values.iter().flat_map(|value| parts(value)).collect()),
             _ => Err(self.other_than("a list of texts")),
+        }
+    }
+
+    /// A list as it is typed after an option, parted at commas; or one part each.
+    fn typed_list(&self) -> Result<Vec<String>, Problem> {
+        match self {
+            Given::Git(values) => Ok(values.iter().flat_map(|value| human::parts(value)).collect()),
+            given => Ok(given.list()?.iter().flat_map(|text| human::parts(text)).collect()),
         }
     }
 
@@ -597,7 +657,7 @@ fn unknown(name: &str) -> Problem {
     let hint = match nearest {
         Some(nearest) => format!("did you mean '{nearest}'?"),
         None => format!(
-            "the settings are {}, experiments.NAME, metric.NAME.goal and metric.NAME.unit",
+            "the settings are {}, experiments.NAME, metric.NAME.goal, metric.NAME.unit and view.NAME.where",
             known[..SETTINGS.len()].join(", ")
         ),
     };
@@ -661,6 +721,14 @@ goal = "minimize"
 [metric."a.b"]
 [metric.c]
 unit = "s"
+[view.best]
+where = "acc > 0.9"
+sort = "-acc, lr"
+columns = ["id", "metrics.*,spark(a, b)"]
+count = 5
+[view.by-lr]
+group_by = ["params.lr"]
+[view.none]
 "#;
 
     fn all() -> Config {
@@ -704,6 +772,24 @@ unit = "s"
                 ("acc".to_owned(), definition(Some(Goal::Max), Some("%"))),
                 ("val.loss".to_owned(), definition(Some(Goal::Min), None)),
                 ("c".to_owned(), definition(None, Some("s"))),
+            ]
+            .into_iter()
+            .collect(),
+            views: [
+                (
+                    "best".to_owned(),
+                    ViewSettings {
+                        condition: text("acc > 0.9"),
+                        sort: texts(&["-acc", "lr"]),
+                        columns: texts(&["id", "metrics.*", "spark(a, b)"]),
+                        count: Some(5),
+                        ..ViewSettings::default()
+                    },
+                ),
+                (
+                    "by-lr".to_owned(),
+                    ViewSettings { group_by: texts(&["params.lr"]), ..ViewSettings::default() },
+                ),
             ]
             .into_iter()
             .collect(),
@@ -756,6 +842,12 @@ unit = "s"
             ("metric.acc.unit", "%"),
             ("metric.val.loss.goal", "min"),
             ("metric.c.unit", "s"),
+            ("view.best.where", "acc > 0.9"),
+            ("view.best.sort", "-acc"),
+            ("view.best.sort", "lr"),
+            ("view.best.columns", "id,metrics.*,spark(a, b)"),
+            ("view.best.count", "5"),
+            ("view.by-lr.groupby", "params.lr"),
             ("runsprefix", "refs/heads/runs"),
         ]);
         assert_eq!(Config::read(None, &git), Ok(all()));
@@ -822,6 +914,15 @@ unit = "s"
             ),
             ("[metric.a]\ngoal = 'up'", "line 2: it is \"up\": a goal is 'min' or 'max'", ""),
             ("metric = 1", "line 1: there is no setting 'metric'", ""),
+            (
+                "[view.a]\ncolums = 'id'",
+                "'xtrack.toml' line 2: there is no setting 'colums' of a view",
+                "did you mean 'columns'?",
+            ),
+            ("[view.a]\nx = 'id'", "of a view", "a view has where, sort, columns, group_by, count"),
+            ("[view.a]\ncount = 'x'", "should be a whole number", ""),
+            ("[view.a]\nwhere = ['x']", "should be a text in quotes", ""),
+            ("view = 1", "line 1: there is no setting 'view'", ""),
             ("experiments = 1", "line 1: there is no setting 'experiments'", ""),
             ("experiment = 1", "line 1: it is 1, and should be a text in quotes", ""),
             ("experiment = \"a\\u001bb\"", "unprintable character U+001B", ""),
@@ -904,7 +1005,7 @@ unit = "s"
 
     proptest! {
         #[test]
-        fn no_text_panics(text in any::<String>(), key in "(experiments?|record|snapshot|metric)(\\.[a-z_]{0,4}){0,3}", value in "\\PC{0,9}") {
+        fn no_text_panics(text in any::<String>(), key in "(experiments?|record|snapshot|metric|view)(\\.[a-z_]{0,4}){0,3}", value in "\\PC{0,9}") {
             let _ = Config::read(Some(&text), &[]);
             let _ = Config::read(Some(&format!("{key} = {value}")), &[]);
             let _ = Config::read(None, &[(key, value)]);

@@ -11,6 +11,8 @@ use std::fmt;
 pub struct Problem {
     /// What happened, to what: lower case, no full stop, subjects in 'single quotes'.
     pub message: String,
+    /// What it is about, line by line as it is shown under the message: a question, and marks under a word of it.
+    pub excerpt: Vec<String>,
     /// What the person can do next, one sentence each.
     pub hints: Vec<String>,
     /// Which sort of failure it is, where a caller or the exit code depends on it.
@@ -34,7 +36,7 @@ pub enum Kind {
 impl Problem {
     /// A failure with a message and no hint yet.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hints: Vec::new(), kind: Kind::Failed }
+        Self { message: message.into(), excerpt: Vec::new(), hints: Vec::new(), kind: Kind::Failed }
     }
 
     /// A failure of what was asked, rather than of doing it.
@@ -80,6 +82,11 @@ pub fn kind(error: &anyhow::Error) -> Kind {
 pub fn describe(error: &anyhow::Error) -> (String, Vec<String>) {
     let hints = problem(error).map(|problem| problem.hints.clone()).unwrap_or_default();
     (format!("{error:#}"), hints)
+}
+
+/// The lines that [`Problem::excerpt`] shows under the message.
+pub fn excerpt(error: &anyhow::Error) -> &[String] {
+    problem(error).map_or(&[], |problem| &problem.excerpt)
 }
 
 fn problem(error: &anyhow::Error) -> Option<&Problem> {

@@ -101,13 +101,44 @@ pub fn count(number: usize, one: &str) -> String {
     }
 }
 
+/// The parts of a list as people type it, at its commas; not at those in quotes, backticks, parentheses or braces.
+pub fn parts(text: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut quote = None;
+    let mut depth = 0_usize;
+    for character in text.chars() {
+        match (quote, character) {
+            (Some(open), _) if open == character => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'' | '`') => quote = Some(character),
+            (None, '(' | '{' | '[') => depth += 1,
+            (None, ')' | '}' | ']') => depth = depth.saturating_sub(1),
+            (None, ',') if depth == 0 => {
+                parts.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        parts.last_mut().expect("there is the first part").push(character);
+    }
+    parts.iter().map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+}
+
 /// The candidate that was most likely meant by `name`, if any is near; the earlier of two that are equally near.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = plain(name);
-    let near = candidates.into_iter().map(|candidate| (distance(&wanted, &plain(candidate)), candidate));
-    let near = near.filter(|(distance, candidate)| {
-        *distance <= slack(wanted.chars().count().max(candidate.chars().count()))
-    });
+    let length = wanted.chars().count();
+    let near = |candidate: &'a str| {
+        let candidate_length = candidate.chars().count();
+        let slack = slack(length.max(candidate_length));
+        let candidate_plain = plain(candidate);
+        // Names whose lengths differ by more than slips could are not compared letter by letter: they may be very long.
+        let is_comparable =
+            length.abs_diff(candidate_length) <= slack || candidate_plain.starts_with(&wanted);
+        let distance = is_comparable.then(|| distance(&wanted, &candidate_plain))?;
+        (distance <= slack).then_some((distance, candidate))
+    };
+    let near = candidates.into_iter().filter_map(near);
     near.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
 }
 
@@ -116,7 +147,8 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 const YEAR: u64 = 365 * DAY + DAY / 4;
 
-fn grouped(number: usize) -> String {
+/// A whole number with its digits in groups: `30,000`.
+pub fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -241,6 +273,21 @@ mod tests {
         ];
         for (text, bytes) in sizes {
             assert_eq!(parse_size(text), bytes, "{text}");
+        }
+    }
+
+    #[test]
+    fn lists_are_parted_where_people_part_them() {
+        let table: [(&str, &[&str]); 6] = [
+            ("", &[]),
+            ("id, name,,metrics.*", &["id", "name", "metrics.*"]),
+            ("params.\"a,b\",`c,d`", &["params.\"a,b\"", "`c,d`"]),
+            ("spark(a, b),metrics.{x,y}", &["spark(a, b)", "metrics.{x,y}"]),
+            ("a),b", &["a)", "b"]),
+            ("\"open, never closed", &["\"open, never closed"]),
+        ];
+        for (text, list) in table {
+            assert_eq!(parts(text), list, "{text}");
         }
     }
 

@@ -332,6 +332,8 @@ pub struct Facts {
     pub tags: Vec<String>,
     /// Its notes.
     pub notes: Vec<String>,
+    /// What was known of it when it began, as a digest ([`crate::run::fingerprint`]).
+    pub fingerprint: Option<String>,
     /// The code that ran.
     pub code: Option<Code>,
     /// Where it was imported from.
@@ -388,6 +390,7 @@ impl Facts {
             group: None,
             tags: Vec::new(),
             notes: Vec::new(),
+            fingerprint: None,
             code: None,
             imported: None,
             params: Table::new(),
@@ -427,6 +430,7 @@ impl Facts {
         writer.some("group", self.group.clone());
         writer.list("tags", self.tags.iter().cloned().map(Value::Text));
         writer.list("notes", self.notes.iter().cloned().map(Value::Text));
+        writer.some("fingerprint", self.fingerprint.clone());
         writer.some("code", self.code.as_ref().map(code_to_table));
         writer.table("params", self.params.clone());
         writer.table(
@@ -480,6 +484,7 @@ impl Facts {
         facts.group = reader.text("group")?;
         facts.tags = reader.texts("tags")?;
         facts.notes = reader.texts("notes")?;
+        facts.fingerprint = reader.sha256("fingerprint")?;
         facts.code = reader.table("code")?.map(code_from_table).transpose()?;
         facts.params = reader.table("params")?.cloned().unwrap_or_default();
         facts.metrics = reader.each("metrics", summary_from_value)?;

@@ -4,6 +4,7 @@
 
 pub mod attempt;
 pub mod edit;
+pub mod fingerprint;
 pub mod fold;
 pub mod id;
 pub mod join;
@@ -14,15 +15,20 @@ pub mod text;
 pub mod value;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use indexmap::IndexMap;
 
-use crate::run::attempt::{Code, Definition, Facts, Input, Status, Summary};
+use crate::run::attempt::{Code, Definition, Facts, Goal, Input, Number, Status, Summary};
 use crate::run::edit::Edit;
 use crate::run::id::{EditId, RunId, Time};
 use crate::run::pointer::Pointer;
 use crate::run::value::{Table, Value};
+
+/// The tag of the run that the others of its experiment are measured by.
+pub const BASELINE: &str = "baseline";
+/// The tag of runs that stay on top of lists.
+pub const PIN: &str = "pin";
 
 /// Something said of a run, and by whom.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,4 +126,51 @@ pub struct Run {
     pub disputed: Vec<String>,
     /// Its tombstone, if it was purged; then nothing else is known of it.
     pub tombstone: Option<Tombstone>,
+}
+
+impl Run {
+    /// The number that stands for a metric: the last, unless its definition says another.
+    pub fn metric(&self, name: &str) -> Option<Number> {
+        let summary = self.metrics.get(name)?;
+        let which = self.definitions.get(name).and_then(|definition| definition.summary.as_deref());
+        Some(match which {
+            Some("min") => summary.min,
+            Some("max") => summary.max,
+            _ => summary.last,
+        })
+    }
+
+    /// Whether less or more of a metric is better, where the run says so.
+    pub fn goal(&self, name: &str) -> Option<Goal> {
+        self.definitions.get(name).and_then(|definition| definition.goal)
+    }
+
+    /// The param with this dotted name ([`value::dotted`]); an empty dict and a list are params, a filled dict is none.
+    pub fn param(&self, name: &str) -> Option<&Value> {
+        // Only names with quoted segments cost a walk over all params.
+        if name.contains('"') {
+            let leaves = value::named_leaves(&self.params);
+            return leaves.into_iter().find(|(known, _)| known == name).map(|(_, given)| given);
+        }
+        let mut segments = name.split('.');
+        let first = self.params.get(segments.next()?)?;
+        let found = segments.try_fold(first, |value, segment| value.as_table()?.get(segment))?;
+        found.as_table().is_none_or(|table| table.is_empty()).then_some(found)
+    }
+
+    /// Whether it has this tag, whole or as the key of `key=value`.
+    pub fn has_tag(&self, tag: &str) -> bool {
+        self.tags.iter().any(|known| is_tag(known, tag))
+    }
+
+    /// How long it took, in seconds, from the beginning of its first attempt to the end of its last.
+    pub fn duration(&self) -> Option<f64> {
+        let (started, ended) = self.started.zip(self.ended)?;
+        Some((ended.0 - started.0) as f64 / 1e6)
+    }
+}
+
+/// Whether a run's tag is the one meant, whole or by the key of `key=value`.
+pub fn is_tag(tag: &str, meant: &str) -> bool {
+    tag == meant || tag.split_once('=').is_some_and(|(key, _)| key == meant)
 }

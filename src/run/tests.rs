@@ -152,7 +152,7 @@ fn input() -> impl Strategy<Value = Input> {
     )
 }
 
-fn run_id() -> RunId {
+pub fn run_id() -> RunId {
     RunId::new(Time(1_767_225_600_000_000), [7; 8])
 }
 
@@ -169,7 +169,7 @@ fn facts() -> impl Strategy<Value = Facts> {
     );
     let people = (maybe(word()), maybe(word()), maybe(word()), maybe(word()), maybe(word()), maybe(word()));
     let command = (few(text_or_bytes()), maybe(text_or_bytes()), maybe(word()), maybe(word()));
-    let said = (few(word()), few(word()), maybe(code()), table());
+    let said = (few(word()), few(word()), maybe(code()), table(), maybe(hex()));
     let measured = (named(summary()), named(definition()), few(input()), few(table()));
     let total =
         (count(), count(), hex()).prop_map(|(count, bytes, sha256)| ArtifactTotal { count, bytes, sha256 });
@@ -182,7 +182,7 @@ fn facts() -> impl Strategy<Value = Facts> {
             (facts.started, facts.ended, facts.exit_code) = (started, ended, exit_code);
             (facts.name, facts.experiment, facts.user, facts.host, facts.xtrack, facts.parent) = people;
             (facts.command, facts.cwd, facts.signal, facts.group) = command;
-            (facts.tags, facts.notes, facts.code, facts.params) = said;
+            (facts.tags, facts.notes, facts.code, facts.params, facts.fingerprint) = said;
             (facts.metrics, facts.definitions, facts.inputs, facts.writers) = measured;
             (facts.scheduler, facts.ci, facts.imported, facts.artifacts) = around;
             facts
@@ -224,7 +224,7 @@ fn pointer() -> impl Strategy<Value = Pointer> {
 }
 
 /// As text, in which NaN is equal to itself and order counts.
-fn shown(thing: &impl std::fmt::Debug) -> String {
+pub fn shown(thing: &impl std::fmt::Debug) -> String {
     format!("{thing:?}")
 }
 
@@ -233,7 +233,7 @@ fn facts_bytes(facts: &Facts) -> Vec<u8> {
 }
 
 /// A run of one to three attempts, `after` forged at times, and a few edits that know of some of those before them.
-fn record() -> impl Strategy<Value = Files> {
+pub fn record() -> impl Strategy<Value = Files> {
     let attempts = prop::collection::vec((facts(), few(0..3usize)), 1..4);
     let edits = prop::collection::vec((edit(), few(0..6usize)), 0..6);
     (attempts, edits).prop_map(|(attempts, edits)| {

@@ -4,6 +4,8 @@
 
 use indexmap::IndexMap;
 
+use crate::run::text;
+
 /// Keys and values in the order given.
 pub type Table = IndexMap<String, Value>;
 
@@ -150,5 +152,34 @@ fn walk<'a>(table: &'a Table, path: &mut Vec<&'a str>, found: &mut Vec<(Vec<&'a 
             leaf => found.push((path.clone(), leaf)),
         }
         path.pop();
+    }
+}
+
+/// The name of a nested value: segments parted by dots, those that hold a dot quoted.
+pub fn dotted(path: &[&str]) -> String {
+    let needs_quotes = |segment: &str| {
+        segment.is_empty()
+            || segment.contains(['.', '"', '=', '\\'])
+            || segment.chars().any(|character| character.is_whitespace() || character.is_control())
+    };
+    let segments = path.iter().map(|segment| match needs_quotes(segment) {
+        true => text::write_value(&Value::from(*segment)),
+        false => (*segment).to_owned(),
+    });
+    segments.collect::<Vec<_>>().join(".")
+}
+
+/// The leaves of nested params by their dotted names, in order.
+pub fn named_leaves(params: &Table) -> Vec<(String, &Value)> {
+    leaves(params).into_iter().map(|(path, value)| (dotted(&path), value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_their_dots_apart() {
+        assert_eq!(dotted(&["model", "act.fn", "été"]), "model.\"act.fn\".été");
     }
 }

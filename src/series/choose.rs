@@ -17,28 +17,73 @@ pub struct Lineage {
     pub after: Vec<String>,
 }
 
+/// The points of one metric of one writer, in whichever shape.
+pub trait Strand {
+    /// The attempt that logged it.
+    fn attempt(&self) -> &str;
+
+    /// The writer within the attempt.
+    fn writer(&self) -> u64;
+
+    /// Whether there are no points.
+    fn is_empty(&self) -> bool;
+
+    /// The least of the steps.
+    fn first_step(&self) -> Option<Number>;
+
+    /// Leaves the points whose steps are to be kept.
+    fn keep(&mut self, keeps: &dyn Fn(Option<Number>) -> bool);
+}
+
+impl Strand for Series {
+    fn attempt(&self) -> &str {
+        &self.attempt
+    }
+
+    fn writer(&self) -> u64 {
+        self.writer
+    }
+
+    fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
+    fn first_step(&self) -> Option<Number> {
+        let steps = self.points.iter().filter_map(|point| point.step).filter(|step| !step.as_f64().is_nan());
+        steps.reduce(|least, step| if step.compare(least) == Some(Ordering::Less) { step } else { least })
+    }
+
+    fn keep(&mut self, keeps: &dyn Fn(Option<Number>) -> bool) {
+        self.points.retain(|point| keeps(point.step));
+    }
+}
+
 /// The series to show by default, in the order of the attempts: of each the lowest-numbered writer's, without the
 /// points that a later attempt took back by logging their step or an earlier one again. Points without a step stay.
-pub fn choose(series: Vec<Series>, attempts: &[Lineage]) -> Vec<Series> {
+pub fn choose<S: Strand>(series: Vec<S>, attempts: &[Lineage]) -> Vec<S> {
     let mut chosen = lowest_writers(in_order(series, attempts));
-    let begun: BTreeMap<String, Number> =
-        chosen.iter().filter_map(|series| Some((series.attempt.clone(), first_step(series)?))).collect();
+    let begun: BTreeMap<String, Number> = chosen
+        .iter()
+        .filter_map(|series| Some((series.attempt().to_owned(), series.first_step()?)))
+        .collect();
     let before: Vec<(&str, BTreeSet<&str>)> =
         attempts.iter().map(|lineage| (lineage.attempt.as_str(), ancestors(lineage, attempts))).collect();
     for series in &mut chosen {
-        let later = before.iter().filter(|(_, before)| before.contains(series.attempt.as_str()));
+        let later = before.iter().filter(|(_, before)| before.contains(series.attempt()));
         let again: Vec<Number> = later.filter_map(|(attempt, _)| begun.get(*attempt).copied()).collect();
-        series.points.retain(|point| !again.iter().any(|step| reaches(point, *step)));
+        if !again.is_empty() {
+            series.keep(&|own| !again.iter().any(|step| reaches(own, *step)));
+        }
     }
-    chosen.retain(|series| !series.points.is_empty());
+    chosen.retain(|series| !series.is_empty());
     chosen
 }
 
 /// All series in the order of the attempts, then of the writers.
-pub fn in_order(mut series: Vec<Series>, attempts: &[Lineage]) -> Vec<Series> {
+pub fn in_order<S: Strand>(mut series: Vec<S>, attempts: &[Lineage]) -> Vec<S> {
     let place = |attempt: &str| attempts.iter().position(|lineage| lineage.attempt == attempt);
     series.sort_by_cached_key(|series| {
-        (place(&series.attempt).unwrap_or(usize::MAX), series.attempt.clone(), series.writer)
+        (place(series.attempt()).unwrap_or(usize::MAX), series.attempt().to_owned(), series.writer())
     });
     series
 }
@@ -58,20 +103,15 @@ pub fn by_time(series: &[Series]) -> Vec<(&Series, &Point)> {
     points
 }
 
-fn lowest_writers(mut series: Vec<Series>) -> Vec<Series> {
-    series.retain(|series| !series.points.is_empty());
-    series.dedup_by(|later, first| later.attempt == first.attempt);
+fn lowest_writers<S: Strand>(mut series: Vec<S>) -> Vec<S> {
+    series.retain(|series| !series.is_empty());
+    series.dedup_by(|later, first| later.attempt() == first.attempt());
     series
 }
 
-fn first_step(series: &Series) -> Option<Number> {
-    let steps = series.points.iter().filter_map(|point| point.step).filter(|step| !step.as_f64().is_nan());
-    steps.reduce(|least, step| if step.compare(least) == Some(Ordering::Less) { step } else { least })
-}
-
-/// Whether the point lies at that step or behind it.
-fn reaches(point: &Point, step: Number) -> bool {
-    let order = point.step.and_then(|own| own.compare(step));
+/// Whether a step is that one or behind it.
+fn reaches(own: Option<Number>, step: Number) -> bool {
+    let order = own.and_then(|own| own.compare(step));
     matches!(order, Some(Ordering::Equal | Ordering::Greater))
 }
 

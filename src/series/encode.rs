@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use crate::series::Malformed;
+use crate::series::columns::Columns;
 use crate::series::number::Number;
 use crate::series::{Point, Row, Segment, TABLE_LONG};
 
@@ -49,31 +50,18 @@ pub fn decode(table: u8, bytes: &[u8]) -> Result<Segment, Malformed> {
 /// takes to tell the rows apart, so damage elsewhere in the file may go unseen.
 pub fn decode_metric(table: u8, bytes: &[u8], metric: &str) -> Result<Vec<Point>, Malformed> {
     let (header, rows) = lines(bytes)?;
-    let wanted = escape(metric);
-    let (place, columns) = match table {
-        TABLE_LONG => {
-            check_long(header)?;
-            (None, 2)
-        }
-        _ => {
-            let names = read_header(header)?;
-            match names.iter().position(|name| name == metric) {
-                Some(place) => (Some(place), names.len()),
-                None => return Ok(Vec::new()),
-            }
-        }
-    };
+    let Some(Place { column, count, name }) = place(table, header, metric)? else { return Ok(Vec::new()) };
     let mut points = Vec::new();
     for (line, number) in rows {
         let bad = || malformed_line(number);
         let mut cells = line.split('\t');
         let (step, time) = (cells.next().ok_or_else(bad)?, cells.next().ok_or_else(bad)?);
-        let value = match place {
-            Some(place) => cells.clone().nth(place),
-            None if cells.clone().next() != Some(wanted.as_ref()) => continue,
-            None => cells.clone().nth(1),
-        };
-        if cells.count() != columns {
+        let is_other = name.as_ref().is_some_and(|name| cells.clone().next() != Some(name.as_ref()));
+        if is_other {
+            continue;
+        }
+        let value = cells.clone().nth(column);
+        if cells.count() != count {
             return Err(bad());
         }
         points.push(Point {
@@ -83,6 +71,51 @@ pub fn decode_metric(table: u8, bytes: &[u8], metric: &str) -> Result<Vec<Point>
         });
     }
     Ok(points)
+}
+
+/// Reads the points of one metric out of a segment as doubles. How a number is written is not looked at.
+pub fn decode_columns(table: u8, bytes: &[u8], metric: &str) -> Result<Columns, Malformed> {
+    let (header, rows) = lines(bytes)?;
+    let Some(Place { column, count, name }) = place(table, header, metric)? else {
+        return Ok(Columns::default());
+    };
+    let number = |cell: &str| if cell.is_empty() { Some(f64::NAN) } else { cell.parse().ok() };
+    let mut columns = Columns::default();
+    for (line, row) in rows {
+        let bad = || malformed_line(row);
+        let mut cells = line.split('\t');
+        let (step, time) = (cells.next().ok_or_else(bad)?, cells.next().ok_or_else(bad)?);
+        let is_other = name.as_ref().is_some_and(|name| cells.clone().next() != Some(name.as_ref()));
+        if is_other {
+            continue;
+        }
+        let value: f64 = cells.clone().nth(column).and_then(|cell| cell.parse().ok()).ok_or_else(bad)?;
+        if cells.count() != count {
+            return Err(bad());
+        }
+        columns.push(number(step).ok_or_else(bad)?, number(time).ok_or_else(bad)?, value);
+    }
+    Ok(columns)
+}
+
+/// Where the values of a metric stand behind step and time.
+struct Place<'a> {
+    column: usize,
+    /// How many cells there are.
+    count: usize,
+    /// In long form: what stands before the value.
+    name: Option<Cow<'a, str>>,
+}
+
+/// Where the values of a metric stand; nowhere if the table does not hold it.
+fn place<'a>(table: u8, header: &str, metric: &'a str) -> Result<Option<Place<'a>>, Malformed> {
+    if table == TABLE_LONG {
+        check_long(header)?;
+        return Ok(Some(Place { column: 1, count: 2, name: Some(escape(metric)) }));
+    }
+    let names = read_header(header)?;
+    let column = names.iter().position(|name| name == metric);
+    Ok(column.map(|column| Place { column, count: names.len(), name: None }))
 }
 
 /// The names of the metrics that a segment's first line tells; none of one in long form.

@@ -6,6 +6,8 @@
 //! which record a segment belongs to, and what is kept of its points in the facts, is `run`'s.
 
 pub mod choose;
+pub mod columns;
+pub mod downsample;
 pub mod encode;
 pub mod number;
 pub mod sample;
@@ -188,16 +190,23 @@ impl SampleName {
 }
 
 /// What a record's text says of one metric.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Found {
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found<S = Series> {
     /// Its points, one series for each attempt and writer that logged it.
-    pub series: Vec<Series>,
+    pub series: Vec<S>,
     /// The attempts of whose points some are only a sample.
     pub sampled: BTreeSet<String>,
     /// All names that the tables' first lines tell.
     pub names: BTreeSet<String>,
     /// What could not be read; its points are missing.
     pub damaged: Vec<Malformed>,
+}
+
+impl<S> Default for Found<S> {
+    fn default() -> Self {
+        let (names, sampled) = (BTreeSet::new(), BTreeSet::new());
+        Self { series: Vec::new(), sampled, names, damaged: Vec::new() }
+    }
 }
 
 /// The points of one metric that a record's text holds, samples included where the whole is elsewhere.
@@ -207,7 +216,7 @@ pub fn read_metric(files: &BTreeMap<String, Vec<u8>>, metric: &str) -> Found {
     for ((attempt, writer, table), pieces) in pieces(files) {
         let mut clock = f64::NEG_INFINITY;
         for piece in pieces {
-            let form = if piece.is_sample { TABLE_LONG } else { table };
+            let form = piece.form(table);
             let points = match encode::decode_metric(form, piece.bytes, metric) {
                 Ok(points) => points,
                 Err(problem) => {
@@ -238,6 +247,13 @@ struct Piece<'a> {
     path: &'a str,
     bytes: &'a [u8],
     is_sample: bool,
+}
+
+impl Piece<'_> {
+    /// The number of a table of its form.
+    fn form(&self, table: u8) -> u8 {
+        if self.is_sample { TABLE_LONG } else { table }
+    }
 }
 
 /// The files of each table by attempt, writer and table: its segments, then the newest sample of what they lack.

@@ -289,17 +289,34 @@ fn write_name(out: &mut ColumnWriterImpl<'_, ByteArrayType>, series: &Waiting) -
 /// The points of one metric by writer, each in the order logged. The file's digest must have been checked: the crate
 /// takes some things on trust and panics where bits have flipped.
 pub fn read<R: ChunkReader + 'static>(file: R, metric: &str) -> Result<Vec<(u64, Vec<Point>)>, Malformed> {
+    let mut found: Vec<(u64, Vec<Point>)> = Vec::new();
+    read_each(
+        file,
+        metric,
+        &mut |writer, point| match found.iter_mut().rfind(|(known, _)| *known == writer) {
+            Some((_, points)) => points.push(point),
+            None => found.push((writer, vec![point])),
+        },
+    )?;
+    found.sort_by_key(|(writer, _)| *writer);
+    Ok(found)
+}
+
+/// Gives the points of one metric with their writers one by one, as [`read`] reads them.
+pub fn read_each<R: ChunkReader + 'static>(
+    file: R,
+    metric: &str,
+    take: &mut dyn FnMut(u64, Point),
+) -> Result<(), Malformed> {
     let reader = SerializedFileReader::new(file)?;
     check(&reader)?;
-    let mut found: Vec<(u64, Vec<Point>)> = Vec::new();
     for (index, group) in reader.metadata().row_groups().iter().enumerate() {
         if may_hold(group, metric) {
             let rows = usize::try_from(group.num_rows()).map_err(|_| Malformed::new("has no such rows"))?;
-            read_group(&*reader.get_row_group(index)?, rows, metric, &mut found)?;
+            read_group(&*reader.get_row_group(index)?, rows, metric, take)?;
         }
     }
-    found.sort_by_key(|(writer, _)| *writer);
-    Ok(found)
+    Ok(())
 }
 
 /// Refuses a file of other columns: it may come from elsewhere.
@@ -333,7 +350,7 @@ fn read_group(
     group: &dyn RowGroupReader,
     rows: usize,
     metric: &str,
-    found: &mut Vec<(u64, Vec<Point>)>,
+    take: &mut dyn FnMut(u64, Point),
 ) -> Result<(), Malformed> {
     let names = required::<ByteArrayType>(group, 0, rows)?;
     let is_wanted: Vec<bool> = names.iter().map(|name| name.data() == metric.as_bytes()).collect();
@@ -358,10 +375,7 @@ fn read_group(
         }
         let point = Point { step, time, value };
         let writer = u64::try_from(writers[row]).map_err(|_| Malformed::new("has a writer below 0"))?;
-        match found.iter_mut().rfind(|(known, _)| *known == writer) {
-            Some((_, points)) => points.push(point),
-            None => found.push((writer, vec![point])),
-        }
+        take(writer, point);
     }
     Ok(())
 }

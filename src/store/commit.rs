@@ -37,10 +37,32 @@ pub(super) struct Words<'a> {
     pub message: &'a str,
 }
 
+/// A run's commit before anything of it is written.
+pub(super) struct Composed {
+    /// The run's ref.
+    pub name: String,
+    /// Where the ref must point.
+    pub expected: Option<ObjectId>,
+    /// The commit that it is to point at.
+    pub tip: ObjectId,
+    /// The objects that are new.
+    pub objects: Vec<Object>,
+}
+
 impl Store {
     /// Commits the files over the expected tip's tree and moves the run's ref there; the new tip. The objects are on
     /// disk before the ref names them. A ref that is not as expected is the error [`crate::store::Moved`].
     pub fn write_run(&self, write: &RunWrite<'_>) -> Result<Oid> {
+        let composed = self.compose(write)?;
+        self.write_objects(&composed.objects)?;
+        self.precede_collector(&composed.objects)?;
+        self.update_ref(&composed.name, composed.expected, composed.tip)?;
+        self.outlast_collector(&composed.objects)?;
+        Ok(composed.tip.to_string())
+    }
+
+    /// What is to be written, in memory.
+    pub(super) fn compose(&self, write: &RunWrite<'_>) -> Result<Composed> {
         let expected = write.expected.as_ref().map(|tip| object_id(self, tip)).transpose()?;
         let name = self.run_ref(write.id);
         // Checked again when the ref moves; here it saves writing objects that nothing would name.
@@ -56,11 +78,7 @@ impl Store {
         let commit = Object::new(self.hash_kind(), Kind::Commit, data)?;
         let tip = commit.id;
         objects.push(commit);
-        self.write_objects(&objects)?;
-        self.precede_collector(&objects)?;
-        self.update_ref(&name, expected, tip)?;
-        self.outlast_collector(&objects)?;
-        Ok(tip.to_string())
+        Ok(Composed { name, expected, tip, objects })
     }
 
     /// The root tree of the files over the tip's, and the objects that are new.

@@ -1,5 +1,7 @@
 //! The code's history as git tells it: what a revision range holds, what a commit changed, how two states differ.
 
+use std::collections::HashSet;
+
 use anyhow::{Context, Result};
 
 use crate::error::Problem;
@@ -24,6 +26,16 @@ impl Store {
             range.patch_ids = self.patch_ids(&range.commits)?;
         }
         Ok(range)
+    }
+
+    /// The commits that a revision came from, and its own.
+    pub fn ancestors(&self, revision: &str) -> Result<HashSet<String>> {
+        let mut git = self.git();
+        git.args(["rev-list", "--end-of-options", revision, "--"]);
+        let unknown = || format!("cannot find the ancestors of {revision:?}");
+        let text =
+            output_of(&mut git).map_err(|error| Problem::usage(error.to_string())).with_context(unknown)?;
+        Ok(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
     }
 
     /// The difference of two commits or trees, as `git diff` shows it.

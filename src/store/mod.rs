@@ -3,13 +3,17 @@
 //! The only user of `gix`; what `gix` lacks (reftable, signing, snapshots, history) goes through the `git` program.
 //! Knows which refs hold runs and code, not what the files of a run say.
 
+mod bases;
+mod batch;
 mod collector;
 mod commit;
+mod count;
 mod format;
 mod history;
 mod identity;
 mod objects;
 mod open;
+mod pack;
 mod patch_id;
 mod platform;
 mod push;
@@ -21,6 +25,7 @@ mod secrets;
 mod sign;
 mod snapshot;
 mod status;
+mod tips;
 mod untracked;
 
 use std::cell::RefCell;
@@ -37,7 +42,10 @@ use crate::run::record::Files;
 use crate::store::platform::Sharing;
 use crate::store::refs::{PackedRefs, Signer};
 
+pub use crate::store::count::{Counts, counts};
 pub use crate::store::identity::Identity;
+pub use crate::store::platform::stamp;
+pub use crate::store::tips::{LooseRuns, RunRef, RunTip, Standing, doubt_loose, effective, remote_of};
 
 /// An object's id in lower-case hex.
 pub type Oid = String;
@@ -246,6 +254,11 @@ impl Store {
 
     fn hash_kind(&self) -> gix::hash::Kind {
         self.repository.object_hash()
+    }
+
+    /// Gives a file or folder of ours the mode that `core.sharedRepository` asks for, as far as this user may.
+    pub fn share(&self, path: &Path) {
+        let _ = self.sharing.apply(path);
     }
 
     fn objects_dir(&self) -> PathBuf {

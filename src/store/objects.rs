@@ -25,8 +25,10 @@ const TRIES_MAX: usize = 10;
 pub(super) struct Object {
     /// Its id.
     pub id: ObjectId,
-    kind: Kind,
-    data: Vec<u8>,
+    /// What it is.
+    pub kind: Kind,
+    /// Its bytes.
+    pub data: Vec<u8>,
 }
 
 impl Object {
@@ -187,7 +189,7 @@ impl Drop for Batch<'_> {
 }
 
 /// Does `work` for each path, several at a time: the disk settles syncs that wait together in one go.
-fn each_in_parallel<'a>(
+pub(super) fn each_in_parallel<'a>(
     paths: impl Iterator<Item = &'a Path>,
     work: fn(&Path) -> std::io::Result<()>,
 ) -> Result<()> {

@@ -10,6 +10,7 @@ use gix::discover::upwards;
 use gix::sec::trust::Mapping;
 
 use crate::error::{Kind, Problem};
+use crate::store::bases::Bases;
 use crate::store::platform::Sharing;
 use crate::store::refs::PackedRefs;
 use crate::store::{Store, format};
@@ -31,6 +32,7 @@ impl Store {
         let mut repository = found.map_err(|error| refused(directory, &error))?.to_thread_local();
         // Git heeds GIT_NAMESPACE only when it serves a repository.
         repository.clear_namespace();
+        repository.objects.set_pack_cache(|| Box::new(Bases::default()));
         from_repository(repository)
     }
 }

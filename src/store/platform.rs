@@ -160,6 +160,18 @@ impl Stamp {
     }
 }
 
+/// By what a file is told apart from others of its name, as a word; `None` if there is none.
+pub fn stamp(path: &Path) -> Option<String> {
+    Stamp::of(path).map(|stamp| stamp.to_string())
+}
+
+impl std::fmt::Display for Stamp {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Stamp(inode, size, modified, changed) = self;
+        write!(formatter, "{inode},{size},{modified},{changed}")
+    }
+}
+
 /// The account's name, from the environment or the system's own list.
 pub(super) fn account() -> String {
     let named = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());

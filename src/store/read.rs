@@ -12,7 +12,7 @@ use gix::objs::{CommitRef, Kind, TreeRef};
 use crate::error::Problem;
 use crate::run::id::Time;
 use crate::run::record::Files;
-use crate::store::{CommitInfo, Head, Oid, Store, failed, object_id, output_of};
+use crate::store::{CommitInfo, Head, Oid, Store, count, failed, object_id, output_of};
 
 /// How deep a record's folders go: `disputed/<sha256>/artifacts/<owner>/<file>` is the deepest.
 const DEPTH_MAX: usize = 8;
@@ -127,6 +127,7 @@ impl Store {
 
     /// An object's bytes; in a partial clone git fetches it if need be.
     pub(super) fn object(&self, id: ObjectId, kind: Kind) -> Result<Vec<u8>> {
+        count::object();
         let found = self.repository.try_find_object(id).map(|found| found.map(gix::Object::detach));
         let found = match found {
             Ok(Some(object)) => Some((object.kind, object.data)),

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use gix::ObjectId;
-use gix::bstr::{BString, ByteSlice};
 use gix::refs::packed;
 
 use crate::error::Problem;
@@ -35,12 +34,15 @@ pub(super) struct PackedRefs {
 }
 
 /// A ref's lock file; gone when it is dropped, unless it became the ref.
-struct Lock {
-    path: PathBuf,
-    file: File,
+pub(super) struct Lock {
+    /// The lock file, which becomes the ref by a rename.
+    pub path: PathBuf,
+    /// The same, open.
+    pub file: File,
     /// Another name of the same file, which says whose lock it is.
     signature: Option<PathBuf>,
-    is_kept: bool,
+    /// Whether it became the ref.
+    pub is_kept: bool,
 }
 
 impl Drop for Lock {
@@ -101,14 +103,10 @@ impl Store {
         format!("{}{id}", self.runs_prefix)
     }
 
-    /// All runs and their tips, sorted by id.
+    /// Our runs and their tips, sorted by id.
     pub fn runs(&self) -> Result<Vec<(RunId, Oid)>> {
-        let names = match self.is_reftable {
-            true => self.refs_by_git(&self.runs_prefix)?,
-            false => self.refs_in_files(&self.runs_prefix)?,
-        };
-        let runs = names.into_iter().filter_map(|(name, tip)| Some((RunId::parse(&name)?, tip)));
-        Ok(runs.collect())
+        let tips = self.run_tips()?.into_iter().filter(|tip| tip.remote.is_none());
+        Ok(tips.map(|found| (found.id, found.tip)).collect())
     }
 
     /// The run's tip, if there is such a run.
@@ -153,7 +151,7 @@ impl Store {
 
     /// Moves a ref from `expected` (`None`: it must not exist) to `new`; on disk when it returns.
     pub(super) fn update_ref(&self, name: &str, expected: Option<ObjectId>, new: ObjectId) -> Result<()> {
-        let by_git = self.is_reftable || self.has_ref_hook() || self.has_reflogs();
+        let by_git = self.moves_refs_by_git();
         let began = Instant::now();
         loop {
             let tried = match by_git {
@@ -169,6 +167,11 @@ impl Store {
             }
             std::thread::sleep(jitter());
         }
+    }
+
+    /// Whether only git itself can move refs as this repository wants it.
+    pub(super) fn moves_refs_by_git(&self) -> bool {
+        self.is_reftable || self.has_ref_hook() || self.has_reflogs()
     }
 
     /// Does what git does with a ref that is a file: lock, look, write, rename; and syncs, which git does not by default.
@@ -196,7 +199,7 @@ impl Store {
     }
 
     /// The ref's lock and the folders made for it; `None` if somebody else holds it.
-    fn lock(&self, name: &str) -> Result<Option<(Lock, Vec<PathBuf>)>> {
+    pub(super) fn lock(&self, name: &str) -> Result<Option<(Lock, Vec<PathBuf>)>> {
         let path = self.lock_of(name);
         let cannot = || format!("cannot write '{}'", path.display());
         let folder = path.parent().expect("a ref lies in a folder");
@@ -314,7 +317,7 @@ impl Store {
         if is_locked { Ok(Try::Locked) } else { Err(error.context(format!("cannot write '{name}'"))) }
     }
 
-    fn refs_by_git(&self, prefix: &str) -> Result<BTreeMap<String, Oid>> {
+    pub(super) fn refs_by_git(&self, prefix: &str) -> Result<BTreeMap<String, Oid>> {
         let lines =
             output_of(self.git().args(["for-each-ref", "--format=%(objectname) %(refname)", prefix]))?;
         let text = String::from_utf8_lossy(&lines);
@@ -324,45 +327,7 @@ impl Store {
             .collect())
     }
 
-    /// The refs right under `prefix`: loose ones win over packed ones, and are read first.
-    fn refs_in_files(&self, prefix: &str) -> Result<BTreeMap<String, Oid>> {
-        let mut refs = BTreeMap::new();
-        let folder = self.common_dir.join(prefix);
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => Some(entries),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(error).with_context(|| format!("cannot read '{}'", folder.display())),
-        };
-        for entry in entries.into_iter().flatten() {
-            let name = entry?.file_name();
-            let Some(name) = name.to_str().filter(|name| RunId::parse(name).is_some()) else {
-                continue;
-            };
-            match self.loose_tip(&format!("{prefix}{name}")) {
-                Ok(Some(tip)) => drop(refs.insert(name.to_owned(), tip.to_string())),
-                // Packed meanwhile, or deleted.
-                Ok(None) => {}
-                Err(error) => self.warn(format!("{error:#}")),
-            }
-        }
-        self.with_packed_refs(|packed| {
-            let iter = packed
-                .iter_prefixed(BString::from(prefix))
-                .map_err(|error| failed("cannot read packed-refs", error))?;
-            for found in iter {
-                let found = found.map_err(|error| failed("cannot read packed-refs", error))?;
-                let name =
-                    found.name.as_bstr().strip_prefix(prefix.as_bytes()).and_then(|name| name.to_str().ok());
-                if let Some(name) = name.filter(|name| !refs.contains_key(*name)) {
-                    refs.insert(name.to_owned(), found.target().to_string());
-                }
-            }
-            Ok(())
-        })?;
-        Ok(refs)
-    }
-
-    fn loose_tip(&self, name: &str) -> Result<Option<ObjectId>> {
+    pub(super) fn loose_tip(&self, name: &str) -> Result<Option<ObjectId>> {
         let path = self.common_dir.join(name);
         let text = match fs::read(&path) {
             Ok(text) => text,
@@ -386,7 +351,10 @@ impl Store {
     }
 
     /// Does `work` with the packed refs as they now are; `None` if there are none.
-    fn with_packed_refs<T>(&self, work: impl FnOnce(&packed::Buffer) -> Result<T>) -> Result<Option<T>> {
+    pub(super) fn with_packed_refs<T>(
+        &self,
+        work: impl FnOnce(&packed::Buffer) -> Result<T>,
+    ) -> Result<Option<T>> {
         let path = self.common_dir.join("packed-refs");
         let mut packed = self.packed_refs.borrow_mut();
         let stamp = Stamp::of(&path);

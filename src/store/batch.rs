@@ -1,0 +1,114 @@
+//! Many runs written at once: their objects as one pack, their refs a few hundred at a time, so that the disk is waited
+//! for a few times and not once for each run.
+//!
+//! Each ref moves by compare-and-swap all the same, and only when its objects are on disk; one that cannot be moved
+//! leaves the others alone.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::store::commit::Composed;
+use crate::store::objects::{Object, each_in_parallel};
+use crate::store::platform::{sync_dir, sync_file};
+use crate::store::refs::Lock;
+use crate::store::{Oid, RunWrite, Store, output_with_input};
+
+/// From how many runs on a pack costs less than loose objects.
+const BATCH_MIN: usize = 16;
+/// How many refs are locked at a time: others who want one of them wait that long.
+const LOCKS_MAX: usize = 256;
+
+impl Store {
+    /// Writes each as [`Store::write_run`] does, faster where they are many; what became of each, in order.
+    pub fn write_runs(&self, writes: &[RunWrite<'_>]) -> Vec<Result<Oid>> {
+        if writes.len() < BATCH_MIN {
+            return writes.iter().map(|write| self.write_run(write)).collect();
+        }
+        let mut objects = Vec::new();
+        let mut known = HashSet::new();
+        let mut written: Vec<Result<Composed>> = writes.iter().map(|write| self.compose(write)).collect();
+        for composed in written.iter_mut().flatten() {
+            let new = std::mem::take(&mut composed.objects).into_iter();
+            objects.extend(new.filter(|object| known.insert(object.id)));
+        }
+        match self.write_packed(&objects) {
+            Ok(()) => {}
+            // One by one each of them says why, and those that can be written are.
+            Err(_) => return writes.iter().map(|write| self.write_run(write)).collect(),
+        }
+        let moved = self.move_refs(written);
+        if let Err(error) = self.outlast_collector(&objects) {
+            self.warn(format!("{error:#}"));
+        }
+        moved
+    }
+
+    fn write_packed(&self, objects: &[Object]) -> Result<()> {
+        self.write_pack(objects)?;
+        self.precede_collector(objects)
+    }
+
+    fn move_refs(&self, written: Vec<Result<Composed>>) -> Vec<Result<Oid>> {
+        let by_git = self.moves_refs_by_git();
+        let ready: Vec<&Composed> = written.iter().flatten().collect();
+        let together = |chunk: &[&Composed]| match by_git {
+            true => self.move_by_git(chunk),
+            false => self.move_by_files(chunk),
+        };
+        // Whatever keeps some from moving together, each of them is tried alone, and says what is wrong.
+        let moved: HashSet<String> =
+            ready.chunks(LOCKS_MAX).filter_map(|chunk| together(chunk).ok()).flatten().collect();
+        let settle = |composed: Composed| {
+            if !moved.contains(&composed.name) {
+                self.update_ref(&composed.name, composed.expected, composed.tip)?;
+            }
+            Ok(composed.tip.to_string())
+        };
+        written.into_iter().map(|composed| composed.and_then(settle)).collect()
+    }
+
+    /// Moves all of them in one transaction of git's; the names of those that moved.
+    fn move_by_git(&self, ready: &[&Composed]) -> Result<Vec<String>> {
+        let line = |composed: &&Composed| match composed.expected {
+            Some(old) => format!("update {} {} {old}\n", composed.name, composed.tip),
+            None => format!("create {} {}\n", composed.name, composed.tip),
+        };
+        let lines: String = ready.iter().map(line).collect();
+        let mut git = self.git();
+        git.args(["-c", "core.fsync=all", "update-ref", "--no-deref", "-m", "xtrack", "--stdin"]);
+        output_with_input(&mut git, lines.as_bytes())?;
+        Ok(ready.iter().map(|composed| composed.name.clone()).collect())
+    }
+
+    /// Moves those that nobody else is at; the names of those that moved.
+    fn move_by_files(&self, ready: &[&Composed]) -> Result<Vec<String>> {
+        let mut locked: Vec<(&Composed, Lock)> = Vec::new();
+        let mut changed: BTreeSet<PathBuf> = BTreeSet::new();
+        for composed in ready {
+            let Some((mut lock, new_folders)) = self.lock(&composed.name)? else {
+                continue;
+            };
+            changed.extend(new_folders.iter().filter_map(|folder| folder.parent()).map(Path::to_owned));
+            if self.ref_tip(&composed.name)? == composed.expected {
+                lock.file.write_all(format!("{}\n", composed.tip).as_bytes())?;
+                locked.push((composed, lock));
+            }
+        }
+        each_in_parallel(locked.iter().map(|(_, lock)| lock.path.as_path()), sync_file)?;
+        let mut done = Vec::new();
+        for (composed, lock) in &mut locked {
+            let path = self.common_dir().join(&composed.name);
+            self.sharing.apply(&lock.path)?;
+            fs::rename(&lock.path, &path).with_context(|| format!("cannot write '{}'", path.display()))?;
+            lock.is_kept = true;
+            changed.extend(path.parent().map(Path::to_owned));
+            done.push(composed.name.clone());
+        }
+        changed.iter().try_for_each(|folder| sync_dir(folder)).context("cannot sync the folders of refs")?;
+        Ok(done)
+    }
+}
