@@ -3,6 +3,10 @@
 //! Knows how people name runs, those in progress too, and what this clone remembers of its own; not what is done with
 //! runs (`ops`), nor how they are shown (`view`).
 
+mod alike;
+mod name;
+mod read;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -14,17 +18,18 @@ use anyhow::{Context as _, Result};
 
 use crate::artifact::Artifacts;
 use crate::config::Config;
-use crate::error::{Kind, Problem};
-use crate::human;
+use crate::error::Problem;
+use crate::index::{Index, Reading};
 use crate::journal::folder::{self, LiveFolder};
-use crate::journal::{owner, replay};
-use crate::run::Run;
-use crate::run::attempt::Facts;
-use crate::run::id::{AttemptId, RunId, Time, sha256};
-use crate::run::record::{ENVIRONMENT, Files, Place, RUN};
-use crate::run::value::overlay;
-use crate::run::{fold, join, text};
-use crate::store::{Oid, Store};
+use crate::journal::owner;
+use crate::run::id::{RunId, Time, sha256};
+use crate::run::{Run, fold};
+use crate::store::{Oid, RunTip, Store};
+use crate::tracker::name::not_found;
+use crate::tracker::read::{load, read, with_live};
+
+pub use crate::tracker::alike::Search;
+pub use crate::tracker::read::Level;
 
 /// The name of the settings file at the top of the work tree.
 pub const SETTINGS: &str = "xtrack.toml";
@@ -44,16 +49,11 @@ pub struct Tracker {
     /// Where the bytes of large artifacts lie.
     pub artifacts: Artifacts,
     directory: PathBuf,
+    progress: Option<Progress>,
 }
 
-/// How much of a record is loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    /// Facts and edits: what lists need.
-    Brief,
-    /// Environment and artifact pointers too.
-    Whole,
-}
+/// Is told how many runs were read, and of how many.
+type Progress = Box<dyn Fn(usize, usize)>;
 
 /// A run that cannot be read.
 pub struct Damaged {
@@ -70,6 +70,8 @@ pub struct Loaded {
     pub runs: Vec<Run>,
     /// Named, so that nobody takes the list for whole.
     pub damaged: Vec<Damaged>,
+    /// The remotes that runs were fetched from of which we have none of our own.
+    pub remotes: BTreeMap<RunId, String>,
 }
 
 impl Tracker {
@@ -80,13 +82,17 @@ impl Tracker {
         let config = Config::read(text.as_deref(), &store.config_section("xtrack"))?;
         let artifacts = Artifacts::new(store.common_dir());
         store.sign_locks(folder::parent(&store.common_dir().join("xtrack")), owner::mark());
-        Ok(Self { store, config, artifacts, directory: directory.to_owned() })
+        Ok(Self { store, config, artifacts, directory: directory.to_owned(), progress: None })
+    }
+
+    /// Tells from now on how far it is with reading many runs.
+    pub fn on_progress(&mut self, progress: impl Fn(usize, usize) + 'static) {
+        self.progress = Some(Box::new(progress));
     }
 
     /// The moment it is; tests fix it.
     pub fn now(&self) -> Time {
-        let fixed = std::env::var("XTRACK_TEST_NOW").ok().and_then(|text| Time::parse(&text));
-        fixed.unwrap_or_else(|| Time(chrono::Utc::now().timestamp_micros()))
+        now()
     }
 
     /// Random bytes from the system; tests fix them.
@@ -113,7 +119,7 @@ impl Tracker {
     }
 
     /// Adds what the settings say of metrics, where the run itself says nothing.
-    fn define(&self, run: &mut Run) {
+    pub fn define(&self, run: &mut Run) {
         for (name, definition) in &self.config.definitions {
             run.definitions.entry(name.clone()).or_insert_with(|| definition.clone());
         }
@@ -121,8 +127,8 @@ impl Tracker {
 
     /// The run of this id, whatever state it is in.
     pub fn load(&self, id: &RunId) -> Result<Run> {
-        let tip = self.store.run_tip(id)?;
         let live = self.live_of(id);
+        let tip = self.tip(id)?;
         if tip.is_none() && live.is_empty() {
             return Err(not_found(id.as_str()).into());
         }
@@ -133,6 +139,21 @@ impl Tracker {
         let mut run = read().with_context(|| format!("cannot read run '{id}'"))?;
         self.define(&mut run);
         Ok(run)
+    }
+
+    /// The run whose chain ends there, with what the settings say of its metrics.
+    pub fn load_at(&self, id: &RunId, tip: &Oid, level: Level) -> Result<Run> {
+        let mut run = load(&self.store, id, tip, level).with_context(|| format!("cannot read run '{id}'"))?;
+        self.define(&mut run);
+        Ok(run)
+    }
+
+    /// Where the run's chain ends, ours or else one that was fetched.
+    pub fn tip(&self, id: &RunId) -> Result<Option<Oid>> {
+        match self.store.run_tip(id)? {
+            None => Ok(self.store.fetched_tip(id)?.map(|(tip, _)| tip)),
+            tip => Ok(tip),
+        }
     }
 
     /// The folders of the runs in progress in this clone.
@@ -201,16 +222,19 @@ impl Tracker {
     }
 
     fn read_all(&self) -> Result<Loaded> {
-        let tips = self.store.runs()?;
+        let tips = self.store.run_tips()?;
         let workers = thread::available_parallelism().map_or(1, usize::from).min(8);
         if tips.len() < PARALLEL_MIN || workers == 1 {
-            return Ok(load_each(&self.store, &tips));
+            return Ok(load_each(&self.store, tips));
         }
         let chunk = tips.len().div_ceil(workers);
         let parts: Vec<Result<Loaded>> = thread::scope(|scope| {
             // A store is of one thread: each opens its own.
             let directory = &self.directory;
-            let spawn = |tips| scope.spawn(move || Ok(load_each(&Store::open(directory)?, tips)));
+            let spawn = |tips: &[RunTip]| {
+                let tips = tips.to_vec();
+                scope.spawn(move || Ok(load_each(&Store::open(directory)?, tips)))
+            };
             let handles: Vec<_> = tips.chunks(chunk).map(spawn).collect();
             handles.into_iter().map(|handle| handle.join().expect("a reader does not panic")).collect()
         });
@@ -219,38 +243,68 @@ impl Tracker {
             let part = part?;
             all.runs.extend(part.runs);
             all.damaged.extend(part.damaged);
+            all.remotes.extend(part.remotes);
         }
         Ok(all)
     }
 
-    /// The run that `name` names: full id, suffix, exact name, unique prefix; `@`, `@~N` among those started in this
-    /// clone, `@all`, `@all~N` among all.
-    pub fn resolve(&self, name: &str) -> Result<RunId> {
-        let tips = self.store.runs()?;
-        if let Some(back) = name.strip_prefix("@all").and_then(generation) {
-            return self.latest(name, &tips, back, |_| true);
+    /// The index, without what is in progress; why, if it cannot be had.
+    pub fn index_or_why(&self) -> Result<Index> {
+        let opened = self.reading(|reading| Index::open(&self.store, reading));
+        opened.context("there is no index, and all runs are read each time")
+    }
+
+    /// An index that has all runs in it, without what is in progress: in memory, where none can be written.
+    pub fn whole_index(&self) -> Result<Index> {
+        let opened = self.reading(|reading| Index::open(&self.store, reading));
+        match opened {
+            Ok(index) if !index.has_overlay() => Ok(index),
+            _ => self.reading(|reading| Index::in_memory(&self.store, reading)),
         }
-        if let Some(back) = name.strip_prefix('@').and_then(generation) {
-            let here = self.recorded_here();
-            return self.latest(name, &tips, back, |id| here.contains(id));
+    }
+
+    /// Builds the index anew, whatever it is.
+    pub fn rebuild_index(&self) -> Result<Index> {
+        self.reading(|reading| Index::rebuild(&self.store, reading))
+    }
+
+    /// What differs between the index and the runs, read anew.
+    pub fn verify_index(&self) -> Result<Vec<String>> {
+        self.reading(|reading| Index::verify(&self.store, reading))
+    }
+
+    fn reading<T>(&self, work: impl FnOnce(&Reading<'_>) -> T) -> T {
+        let directory = &self.directory;
+        let progress = |done, total| {
+            if let Some(progress) = &self.progress {
+                progress(done, total);
+            }
+        };
+        work(&Reading { open: &|| Store::open(directory), load: &read::read_brief, progress: &progress })
+    }
+
+    /// The index as it answers now, with what is in progress laid over it; nothing where it cannot be had, and the runs
+    /// themselves have to be read.
+    pub fn index(&self) -> Option<Index> {
+        // Looked at before the records: a run that ends meanwhile is in one of the two.
+        let live: BTreeSet<RunId> = self.live().iter().filter_map(LiveFolder::run).collect();
+        let mut index = self.reading(|reading| Index::open(&self.store, reading)).ok()?;
+        let mut runs = self.live_runs();
+        for id in live {
+            if runs.iter().all(|run| run.id != id) && !index.has(&id).ok()? {
+                runs.extend(self.load(&id).ok());
+            }
         }
-        let live = self.live().into_iter().filter_map(|folder| folder.run());
-        let ids: BTreeSet<RunId> = tips.into_iter().map(|(id, _)| id).chain(live).collect();
-        if let Some(id) = ids.iter().find(|id| id.as_str() == name) {
-            return Ok(id.clone());
-        }
-        if let Some(id) = only(name, ids.iter().filter(|id| id.suffix() == name))? {
-            return Ok(id);
-        }
-        let names = self.names()?;
-        let named = names.iter().filter(|(_, known)| known.as_deref() == Some(name)).map(|(id, _)| id);
-        if let Some(id) = only(name, named)? {
-            return Ok(id);
-        }
-        let begins =
-            |id: &&RunId| id.as_str().starts_with(name) || (name.len() >= 3 && id.suffix().starts_with(name));
-        let by_prefix = ids.iter().filter(|id| !name.is_empty() && begins(id));
-        only(name, by_prefix)?.ok_or_else(|| unknown(name, &names).into())
+        index.lay_over(runs);
+        Some(index)
+    }
+
+    /// The index as it lies there, with what is in progress laid over it: for who types, nothing is written. Nothing if
+    /// there is none.
+    pub fn index_at_a_glance(&self) -> Option<Index> {
+        let mut index = self.reading(|reading| Index::at_a_glance(&self.store, reading))?;
+        index.lay_over(self.live_runs());
+        Some(index)
     }
 
     /// Notes that this clone recorded the run, for `@`.
@@ -265,6 +319,9 @@ impl Tracker {
 
     /// Hides the run in this clone, or shows it again.
     pub fn hide(&self, id: &RunId, hidden: bool) -> Result<()> {
+        if hidden == self.hidden().contains(id) {
+            return Ok(());
+        }
         if hidden {
             return self.append("hidden", id);
         }
@@ -302,126 +359,26 @@ impl Tracker {
         let text = fs::read_to_string(self.state_dir().join(list)).unwrap_or_default();
         text.lines().filter_map(RunId::parse).collect()
     }
-
-    fn latest(
-        &self,
-        name: &str,
-        tips: &[(RunId, Oid)],
-        back: usize,
-        wanted: impl Fn(&RunId) -> bool,
-    ) -> Result<RunId> {
-        let wanted: Vec<_> = tips.iter().filter(|(id, _)| wanted(id)).cloned().collect();
-        let mut runs = load_each(&self.store, &wanted).runs;
-        // Whatever is in progress here was started here.
-        self.add_live(&mut runs);
-        runs.retain(|run| !run.deleted);
-        runs.sort_by(|a, b| (b.started, &b.id).cmp(&(a.started, &a.id)));
-        let found = runs.get(back).map(|run| run.id.clone());
-        found.ok_or_else(|| {
-            not_found(name)
-                .hint(format!("{} runs count for it; `git xtrack log` lists them all", runs.len()))
-                .into()
-        })
-    }
-
-    fn names(&self) -> Result<BTreeMap<RunId, Option<String>>> {
-        let mut runs = self.read_all()?.runs;
-        self.add_live(&mut runs);
-        Ok(runs.into_iter().map(|run| (run.id, run.name)).collect())
-    }
 }
 
-fn load_each(store: &Store, tips: &[(RunId, Oid)]) -> Loaded {
+/// The moment it is, where no repository is open; tests fix it.
+pub fn now() -> Time {
+    let fixed = std::env::var("XTRACK_TEST_NOW").ok().and_then(|text| Time::parse(&text));
+    fixed.unwrap_or_else(|| Time(chrono::Utc::now().timestamp_micros()))
+}
+
+fn load_each(store: &Store, tips: Vec<RunTip>) -> Loaded {
     let mut loaded = Loaded::default();
-    for (id, tip) in tips {
-        match load(store, id, tip, Level::Brief) {
+    for RunTip { id, tip, remote } in tips {
+        if let Some(remote) = remote {
+            loaded.remotes.insert(id.clone(), remote);
+        }
+        match load(store, &id, &tip, Level::Brief) {
             Ok(run) => loaded.runs.push(run),
-            Err(error) => loaded.damaged.push(Damaged { id: id.clone(), error }),
+            Err(error) => loaded.damaged.push(Damaged { id, error }),
         }
     }
     loaded
-}
-
-fn load(store: &Store, id: &RunId, tip: &Oid, level: Level) -> Result<Run> {
-    Ok(fold::fold(id, &read(store, tip, level)?)?)
-}
-
-fn read(store: &Store, tip: &Oid, level: Level) -> Result<Files> {
-    Ok(join::normalise(&store.read(tip, &|path| is_wanted(path, level))?)?)
-}
-
-/// The record as it would be if what is in progress were recorded as it now stands.
-fn with_live(mut files: Files, live: &[LiveFolder]) -> Result<Files> {
-    for folder in live {
-        let Some(start) = folder.start()?.filter(|_| !folder.is_recovered()) else {
-            continue;
-        };
-        let mut facts = start.facts;
-        lay_over(&mut facts, replay::glimpse(&folder.path)?);
-        let attempt = facts.attempt.clone().expect("facts that were read as an attempt's have its id");
-        let is_first = facts.key.is_none() && files.get(RUN).is_none_or(|first| is_attempt(first, &attempt));
-        let (facts_path, environment_path) = match is_first {
-            true => (RUN.to_owned(), ENVIRONMENT.to_owned()),
-            false => (format!("attempts/{attempt}.toml"), format!("attempts/{attempt}.environment.toml")),
-        };
-        if let Some(key) = facts.key.clone().filter(|_| !files.contains_key(RUN)) {
-            let identity = Facts::keyed(facts.id.clone(), key);
-            files.insert(RUN.to_owned(), text::write(&identity.to_table()).into_bytes());
-        }
-        if let Some(recorded) = files.get(&facts_path) {
-            keep_recorded(&mut facts, Facts::from_table(&text::read(recorded)?)?);
-        }
-        files.insert(facts_path, text::write(&facts.to_table()).into_bytes());
-        files.insert(environment_path, text::write(&folder.environment()?).into_bytes());
-        files.extend(folder.edits()?);
-    }
-    Ok(files)
-}
-
-fn is_attempt(facts: &[u8], attempt: &AttemptId) -> bool {
-    let facts = text::read(facts).and_then(|table| Facts::from_table(&table));
-    facts.is_ok_and(|facts| facts.attempt.as_ref() == Some(attempt))
-}
-
-/// What only a checkpoint knows, or the recorder that left its command behind.
-fn keep_recorded(facts: &mut Facts, recorded: Facts) {
-    (facts.revision, facts.artifacts) = (recorded.revision, recorded.artifacts);
-    for (name, metric) in recorded.metrics {
-        facts.metrics.entry(name).or_insert(metric);
-    }
-}
-
-/// What was logged so far, over what was known at the start.
-fn lay_over(facts: &mut Facts, logged: replay::Replay) {
-    facts.name = logged.name.or(facts.name.take());
-    facts.experiment = logged.experiment.or(facts.experiment.take());
-    facts.group = logged.group.or(facts.group.take());
-    facts.tags.extend(logged.tags);
-    for note in logged.notes {
-        if !facts.notes.contains(&note) {
-            facts.notes.push(note);
-        }
-    }
-    let given = facts.params.clone();
-    for table in [&logged.params_found, &given, &logged.params] {
-        overlay(&mut facts.params, table);
-    }
-    facts.metrics.extend(logged.metrics);
-    facts.definitions.extend(logged.definitions);
-}
-
-fn is_wanted(path: &str, level: Level) -> bool {
-    match Place::parse(path) {
-        // An unknown path is loaded, so that the fold refuses it.
-        Err(_) => true,
-        Ok(Place::Run | Place::Attempt(_) | Place::Edit(_) | Place::Tombstone | Place::Disputed { .. }) => {
-            true
-        }
-        Ok(Place::Environment(_) | Place::AttemptArtifacts(_) | Place::EditArtifacts(_)) => {
-            level == Level::Whole
-        }
-        Ok(_) => false,
-    }
 }
 
 fn settings_text(store: &Store) -> Result<Option<String>> {
@@ -435,39 +392,6 @@ fn settings_text(store: &Store) -> Result<Option<String>> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read '{SETTINGS}'")),
     }
-}
-
-/// The number after `@` or `@all`: nothing is 0, `~3` is 3.
-fn generation(text: &str) -> Option<usize> {
-    match text.strip_prefix('~') {
-        None => text.is_empty().then_some(0),
-        Some("") => Some(1),
-        Some(digits) => digits.parse().ok(),
-    }
-}
-
-fn only<'a>(name: &str, candidates: impl Iterator<Item = &'a RunId>) -> Result<Option<RunId>> {
-    let mut candidates: Vec<_> = candidates.cloned().collect();
-    if candidates.len() <= 1 {
-        return Ok(candidates.pop());
-    }
-    let shown: Vec<_> = candidates.iter().take(10).map(|id| format!("'{id}'")).collect();
-    let more = candidates.len().saturating_sub(shown.len());
-    let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let problem = Problem::usage(format!("run {name:?} is ambiguous: it may be {}{tail}", shown.join(", ")));
-    Err(problem.hint("name it by its full id").into())
-}
-
-fn unknown(name: &str, names: &BTreeMap<RunId, Option<String>>) -> Problem {
-    let known = names.iter().flat_map(|(id, name)| name.as_deref().into_iter().chain([id.suffix()]));
-    match human::nearest(name, known) {
-        Some(nearest) => not_found(name).hint(format!("did you mean '{nearest}'?")),
-        None => not_found(name).hint("`git xtrack log` lists the runs"),
-    }
-}
-
-fn not_found(name: &str) -> Problem {
-    Problem::new(format!("no run is named {name:?}")).of(Kind::NotFound)
 }
 
 fn cannot_write(path: &Path) -> String {

@@ -1,20 +1,32 @@
-//! Which runs a list is about: by the code they ran, the experiment, the person, and whether they are deleted.
+//! Which runs a command is about, and in which order: by name, by question, by the code they ran, the experiment, the
+//! person, and whether they are deleted.
 //!
 //! Knows how a run is found again after a rebase or a squash; not how the list looks.
 
-use std::collections::{HashMap, HashSet};
+mod code;
+pub mod outside;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use anyhow::Result;
 
-use crate::run::Run;
+use crate::index::{Ask, Asked, FoundRun, Index};
+use crate::ops::select::code::{Changes, place_in};
+use crate::query::order::Order;
+use crate::query::{Bound, Condition, Query, Vocabulary};
+use crate::run::attempt::Code;
 use crate::run::id::RunId;
-use crate::run::value::Value;
-use crate::store::{Oid, Range};
-use crate::tracker::{Loaded, Tracker};
+use crate::run::{PIN, Run};
+use crate::store::Range;
+use crate::tracker::{Damaged, Level, Loaded, Tracker};
 
 /// What is wanted of the runs.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
+    /// Runs by name; if there are any, only these count, whether deleted or not.
+    pub names: Vec<String>,
+    /// A question of the query language.
+    pub query: Option<String>,
     /// A revision range that their code lies in, as `git rev-list` reads it.
     pub range: Option<String>,
     /// Paths one of which their code changed.
@@ -23,41 +35,233 @@ pub struct Wanted {
     pub experiment: Option<String>,
     /// Part of the person's name or mail.
     pub user: Option<String>,
-    /// Only the deleted ones, instead of only the others.
+    /// Only the deleted and hidden ones, instead of only the others.
     pub deleted: bool,
+    /// Fields to sort by, `-` before one the largest first; without any, the newest come first.
+    pub sort: Vec<String>,
+    /// At most so many, the first in that order.
+    pub count: Option<usize>,
+    /// Whether those tagged `pin` come before the others, also where the count would leave them out.
+    pub pins_first: bool,
+    /// Whether lists are all they are for: then attempts and edits may be missing, and 100,000 runs are no matter.
+    pub listed: bool,
 }
 
 /// The runs that were wanted, and what is to be said of some.
 #[derive(Default)]
 pub struct Selected {
-    /// The runs, and those that could not be read.
+    /// The runs in the order wanted, and those that could not be read.
     pub loaded: Loaded,
-    /// Why a run is in the range though its commit is not.
+    /// Why a run is in the range though its commit is not; where it is from, if it is not one of ours yet.
     pub marks: HashMap<RunId, String>,
+    /// What a person should know, such as the nearest name to one that no run has.
+    pub notes: Vec<String>,
+    /// How many runs were wanted, before the count.
+    pub total: usize,
+    /// The names that the repository's runs use.
+    pub known: Vocabulary,
 }
 
-/// The runs of the repository that are wanted, sorted by id.
+/// What is wanted, once it was understood.
+struct Question<'a> {
+    wanted: &'a Wanted,
+    query: Option<Query>,
+    range: Option<Range>,
+    ids: Option<BTreeSet<RunId>>,
+    hidden: BTreeSet<RunId>,
+}
+
+/// The runs of the repository that are wanted.
 pub fn select(tracker: &Tracker, wanted: &Wanted) -> Result<Selected> {
-    // The range first: a mistyped one is refused before the runs are read.
+    // What cannot be understood is refused before the runs are read.
+    let query = wanted.query.as_deref().map(Query::parse).transpose()?;
     let range = wanted.range.as_deref().map(|range| tracker.store.range(range)).transpose()?;
-    let mut loaded = tracker.load_all()?;
-    let hidden = tracker.hidden();
-    loaded
-        .runs
-        .retain(|run| wanted.matches(run) && (wanted.deleted == (run.deleted || hidden.contains(&run.id))));
-    let mut marks = HashMap::new();
-    if let Some(range) = range {
-        loaded.runs.retain(|run| match place_in(&range, run) {
-            None => false,
-            Some("") => true,
-            Some(mark) => marks.insert(run.id.clone(), mark.to_owned()).is_none(),
-        });
+    let ids = match wanted.names.is_empty() {
+        true => None,
+        false => Some(tracker.resolve_all(&wanted.names)?.into_iter().collect()),
+    };
+    let question = Question { wanted, query, range, ids, hidden: tracker.hidden() };
+    let mut selected = match tracker.index() {
+        Some(index) => match question.ask_index(tracker, &index) {
+            // Whatever it is, the runs themselves tell.
+            Err(error) => {
+                if !is_said_of_question(&error) {
+                    index.distrust();
+                }
+                question.ask_runs(tracker)?
+            }
+            Ok(selected) => selected,
+        },
+        None => question.ask_runs(tracker)?,
+    };
+    question.mark(&mut selected);
+    Ok(selected)
+}
+
+/// The same, without the index: what it is compared with.
+pub fn select_by_scan(tracker: &Tracker, wanted: &Wanted) -> Result<Selected> {
+    let query = wanted.query.as_deref().map(Query::parse).transpose()?;
+    let range = wanted.range.as_deref().map(|range| tracker.store.range(range)).transpose()?;
+    let ids = match wanted.names.is_empty() {
+        true => None,
+        false => Some(tracker.resolve_all(&wanted.names)?.into_iter().collect()),
+    };
+    let question = Question { wanted, query, range, ids, hidden: tracker.hidden() };
+    let mut selected = question.ask_runs(tracker)?;
+    question.mark(&mut selected);
+    Ok(selected)
+}
+
+impl Question<'_> {
+    fn ask_index(&self, tracker: &Tracker, index: &Index) -> Result<Selected> {
+        let known = index.vocabulary()?;
+        let order = Order::parse(&self.wanted.sort, &known)?;
+        let bound = self.query.as_ref().map(|query| query.bind(&known, tracker.now())).transpose()?;
+        let mut notes: Vec<String> = bound.iter().flat_map(|bound| bound.notes.clone()).collect();
+        let ask = Ask {
+            ids: self.ids.as_ref(),
+            deleted: self.wanted.deleted,
+            hidden: &self.hidden,
+            experiment: self.wanted.experiment.as_deref(),
+            user: self.wanted.user.as_deref(),
+            condition: bound.as_ref(),
+            order: &order,
+            count: self.wanted.count,
+            definitions: &tracker.config.definitions,
+        };
+        let mut outside = outside::Repository::new(tracker);
+        let mut changes = Changes::new(tracker, &self.wanted.paths);
+        let mut code = |code: &Code| Ok(self.takes_code(code, &mut changes));
+        let is_narrowed = self.range.is_some() || !self.wanted.paths.is_empty();
+        let answer = index.select(
+            &ask,
+            &mut Asked {
+                outside: &mut outside,
+                code: if is_narrowed { Some(&mut code) } else { None },
+                define: &|run| tracker.define(run),
+            },
+        )?;
+        let damaged = index.damaged()?.into_iter();
+        let mut loaded = Loaded {
+            damaged: damaged.map(|(id, why)| Damaged { id, error: anyhow::anyhow!(why) }).collect(),
+            ..Loaded::default()
+        };
+        for found in answer.runs {
+            self.take(tracker, found, &mut loaded);
+        }
+        if self.wanted.pins_first && loaded.runs.len() < answer.total && known.tags.contains(PIN) {
+            // Those that the count left out are to be shown as well.
+            let pinned = Condition::All(vec![
+                Condition::HasTag(PIN.to_owned()),
+                bound.clone().map_or(Condition::All(Vec::new()), |bound| bound.condition),
+            ]);
+            let pinned = Bound { condition: pinned, notes: Vec::new() };
+            let mut code = |code: &Code| Ok(self.takes_code(code, &mut changes));
+            let answer = index.select(
+                &Ask { condition: Some(&pinned), count: None, ..ask },
+                &mut Asked {
+                    outside: &mut outside,
+                    code: if is_narrowed { Some(&mut code) } else { None },
+                    define: &|run| tracker.define(run),
+                },
+            )?;
+            loaded.runs.retain(|run| !run.has_tag(PIN));
+            answer.runs.into_iter().for_each(|found| self.take(tracker, found, &mut loaded));
+        }
+        notes.extend(outside.into_notes());
+        self.put_pins_first(&mut loaded.runs);
+        Ok(Selected { loaded, notes, total: answer.total, marks: HashMap::new(), known })
     }
-    if !wanted.paths.is_empty() {
-        let mut changes = Changes::new(tracker, &wanted.paths);
-        loaded.runs.retain(|run| changes.touch(run));
+
+    /// Puts the pinned runs before the others, each in their order.
+    fn put_pins_first(&self, runs: &mut [Run]) {
+        if self.wanted.pins_first {
+            runs.sort_by_key(|run| !run.has_tag(PIN));
+        }
     }
-    Ok(Selected { loaded, marks })
+
+    /// Adds a run that was found, with as much of it as is wanted.
+    fn take(&self, tracker: &Tracker, found: FoundRun, loaded: &mut Loaded) {
+        let id = found.run.id.clone();
+        if let Some(remote) = found.remote {
+            loaded.remotes.insert(id.clone(), remote);
+        }
+        // What has no tip was read whole.
+        let Some(tip) = found.tip.filter(|_| !self.wanted.listed) else {
+            return loaded.runs.push(found.run);
+        };
+        match tracker.load_at(&id, &tip, Level::Brief) {
+            Ok(run) => loaded.runs.push(run),
+            Err(error) => loaded.damaged.push(Damaged { id, error }),
+        }
+    }
+
+    fn ask_runs(&self, tracker: &Tracker) -> Result<Selected> {
+        let wanted = self.wanted;
+        let mut loaded = tracker.load_all()?;
+        let known = Vocabulary::of(&loaded.runs);
+        let order = Order::parse(&wanted.sort, &known)?;
+        match &self.ids {
+            None => {
+                loaded.runs.retain(|run| wanted.deleted == (run.deleted || self.hidden.contains(&run.id)))
+            }
+            Some(ids) => loaded.runs.retain(|run| ids.contains(&run.id)),
+        }
+        loaded.runs.retain(|run| wanted.matches(run));
+        if self.range.is_some() || !wanted.paths.is_empty() {
+            let mut changes = Changes::new(tracker, &wanted.paths);
+            let mut takes =
+                |run: &Run| run.code.as_ref().is_some_and(|code| self.takes_code(code, &mut changes));
+            loaded.runs.retain(|run| takes(run));
+        }
+        let mut notes = Vec::new();
+        if let Some(query) = &self.query {
+            let bound = query.bind(&known, tracker.now())?;
+            notes.extend(bound.notes.iter().cloned());
+            let mut outside = outside::Repository::new(tracker);
+            let mut kept = Vec::new();
+            for run in std::mem::take(&mut loaded.runs) {
+                if bound.matches(&run, &mut outside)? {
+                    kept.push(run);
+                }
+            }
+            loaded.runs = kept;
+            notes.extend(outside.into_notes());
+        }
+        order.sort(&mut loaded.runs);
+        let total = loaded.runs.len();
+        let mut places = 0..wanted.count.unwrap_or(usize::MAX);
+        loaded.runs.retain(|run| places.next().is_some() || (wanted.pins_first && run.has_tag(PIN)));
+        self.put_pins_first(&mut loaded.runs);
+        let shown: HashSet<&RunId> = loaded.runs.iter().map(|run| &run.id).collect();
+        loaded.remotes.retain(|id, _| shown.contains(id));
+        Ok(Selected { loaded, marks: HashMap::new(), notes, total, known })
+    }
+
+    /// Whether runs of this code are wanted.
+    fn takes_code(&self, code: &Code, changes: &mut Changes<'_>) -> bool {
+        self.range.as_ref().is_none_or(|range| place_in(range, code).is_some())
+            && (self.wanted.paths.is_empty() || changes.touch(code))
+    }
+
+    /// Says of the runs what is not plain to see.
+    fn mark(&self, selected: &mut Selected) {
+        for run in &selected.loaded.runs {
+            let place =
+                self.range.as_ref().zip(run.code.as_ref()).and_then(|(range, code)| place_in(range, code));
+            let remote = selected.loaded.remotes.get(&run.id).map(String::as_str);
+            let words: Vec<&str> =
+                place.filter(|place| !place.is_empty()).into_iter().chain(remote).collect();
+            if !words.is_empty() {
+                selected.marks.insert(run.id.clone(), words.join(", "));
+            }
+        }
+    }
+}
+
+/// Whether a failure is one of what was asked, not of the index.
+fn is_said_of_question(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<crate::error::Problem>())
 }
 
 impl Wanted {
@@ -68,64 +272,5 @@ impl Wanted {
             .as_deref()
             .is_none_or(|user| run.user.as_deref().is_some_and(|known| known.contains(user)));
         experiment && user
-    }
-}
-
-/// How a run lies in a range: by its commit (nothing to say), or by what a rebase or a squash leaves the same.
-fn place_in(range: &Range, run: &Run) -> Option<&'static str> {
-    let code = run.code.as_ref()?;
-    let has =
-        |set: &HashSet<String>, name: &Option<String>| name.as_ref().is_some_and(|name| set.contains(name));
-    match () {
-        () if has(&range.commits, &code.commit) => Some(""),
-        () if has(&range.trees, &code.tree) => Some("same tree"),
-        () if has(&range.patch_ids, &code.patch_id) => Some("rebased"),
-        () => None,
-    }
-}
-
-/// Which code commits changed one of the paths, each asked of git once.
-struct Changes<'a> {
-    tracker: &'a Tracker,
-    paths: &'a [String],
-    known: HashMap<Oid, bool>,
-}
-
-impl<'a> Changes<'a> {
-    fn new(tracker: &'a Tracker, paths: &'a [String]) -> Self {
-        Self { tracker, paths, known: HashMap::new() }
-    }
-
-    fn touch(&mut self, run: &Run) -> bool {
-        let Some(code) = &run.code else {
-            return false;
-        };
-        let files = code.changed.iter().chain(&code.untracked).filter_map(|file| match &file.path {
-            Value::Text(path) => Some(path.as_str()),
-            _ => None,
-        });
-        let mut files = files;
-        files.any(|path| self.covers(path))
-            || code.commit.as_ref().is_some_and(|commit| self.commit_touches(commit))
-    }
-
-    fn commit_touches(&mut self, commit: &Oid) -> bool {
-        if let Some(known) = self.known.get(commit) {
-            return *known;
-        }
-        // A commit that is not here (a colleague's run) cannot be asked.
-        let changed = self.tracker.store.changed_paths(commit).unwrap_or_default();
-        let touches = changed.iter().any(|path| self.covers(path));
-        self.known.insert(commit.clone(), touches);
-        touches
-    }
-
-    fn covers(&self, path: &str) -> bool {
-        self.paths.iter().any(|wanted| {
-            let wanted = wanted.trim_start_matches("./").trim_end_matches('/');
-            wanted == "."
-                || path == wanted
-                || path.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('/'))
-        })
     }
 }
