@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::support::Repo;
-use crate::support::repo::run;
 
 #[test]
 fn install_writes_pages_and_completions_below_home() {
@@ -13,7 +12,7 @@ fn install_writes_pages_and_completions_below_home() {
         ".local/share/man/man1/git-xtrack-record.1",
         ".local/share/bash-completion/completions/git-xtrack",
         ".local/share/zsh/site-functions/_git-xtrack",
-        ".config/fish/completions/git-xtrack.fish",
+        ".config/fish/conf.d/git-xtrack.fish",
     ] {
         assert!(home.home().join(file).is_file(), "no {file}\n{}", output.stdout);
     }
@@ -40,16 +39,4 @@ fn a_page_is_printed_by_its_command() {
     let unknown = home.xtrack(&["man", "recrod"]);
     assert_eq!(unknown.code, 2);
     assert!(unknown.stderr.contains("there is no command 'recrod'\nhint: "), "{}", unknown.stderr);
-}
-
-#[test]
-fn bash_completes_what_git_asks_for() {
-    let home = Repo::folder("work");
-    let script = home.xtrack(&["completions", "bash"]).ok().stdout;
-    home.write("completions", script);
-    // As git's own completion calls it, for `git -C . xtrack recor<TAB>` and `git-xtrack recor<TAB>`.
-    let asked = ". ./completions; COMP_WORDS=(git -C . xtrack recor) COMP_CWORD=4 COMPREPLY=(); _git_xtrack; echo \"${COMPREPLY[@]}\"
-                 COMPREPLY=(); COMP_WORDS=(git-xtrack recor) COMP_CWORD=1; _git__xtrack git-xtrack recor git-xtrack; echo \"${COMPREPLY[@]}\"";
-    let output = run(home.command("bash").args(["-c", asked])).ok();
-    assert_eq!(output.stdout, "record\nrecord\n", "{}", output.stderr);
 }

@@ -4,8 +4,12 @@
 
 pub mod csv;
 pub mod escape;
+pub mod html;
+pub mod json;
 pub mod markdown;
+pub mod plot;
 pub mod style;
+pub mod template;
 pub mod terminal;
 
 use crate::render::style::Role;
@@ -155,6 +159,12 @@ impl Cell {
     /// The same cell with text in a role behind it.
     pub fn and(mut self, role: Role, text: impl Into<String>) -> Self {
         self.spans.push(Span { text: text.into(), role });
+        self
+    }
+
+    /// The same cell with another behind it.
+    pub fn joined(mut self, other: Cell) -> Self {
+        self.spans.extend(other.spans);
         self
     }
 

@@ -1,0 +1,62 @@
+//! Writes JSON: laid out for reading, or on one line; exact, and harmless on a terminal.
+//!
+//! What a terminal would act on, or what changes the direction of reading, is written as `\u…`: to a program it is the
+//! same text.
+
+use serde_json::Value as Json;
+
+use crate::run::id::is_deceptive;
+
+/// The value over several lines, without the end of the last.
+pub fn pretty(value: &Json) -> String {
+    harmless(format!("{value:#}"))
+}
+
+/// The value on one line, without its end.
+pub fn line(value: &Json) -> String {
+    harmless(value.to_string())
+}
+
+/// Such characters stand only within strings, where each may be written by its number.
+fn harmless(json: String) -> String {
+    let acts = |character: char| character != '\n' && is_deceptive(character);
+    if !json.contains(acts) {
+        return json;
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        match acts(character) {
+            true => character
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
+            false => out.push(character),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn it_is_exact_and_harmless(text in any::<String>(), odd in "[\u{0}-\u{a0}\u{200b}-\u{206f}\u{feff}]{0,8}") {
+            let value = serde_json::json!({ text.clone(): [odd.clone(), { "a\n": odd }] });
+            for written in [pretty(&value), line(&value)] {
+                prop_assert_eq!(&serde_json::from_str::<Json>(&written).unwrap(), &value);
+                prop_assert!(!written.contains(|character| character != '\n' && is_deceptive(character)), "{}", written);
+            }
+            prop_assert!(!line(&value).contains('\n'));
+        }
+    }
+
+    #[test]
+    fn numbers_are_kept_to_the_digit() {
+        let text = r#"[18446744073709551616,1.0,1e-7,0.1,{"a":-0.0}]"#;
+        assert_eq!(line(&serde_json::from_str(text).unwrap()), text);
+    }
+}
