@@ -1,0 +1,309 @@
+//! Metrics over steps or time: a curve for each run, or the mean of each group of runs with the band of its spread.
+
+use crate::human;
+use crate::ops::plot::{Across, Gathered, Traced, Wanted};
+use crate::render::plot::scale::{Kind, Scale};
+use crate::render::plot::{Axis, Band, Body, Chart, Curve, Figure, Look, Spot, ink_of};
+use crate::run::Run;
+use crate::run::attempt::{Goal, Number};
+use crate::view::plot::{Axes, Reach, gathered, groups, listed, range};
+use crate::view::value;
+
+/// What is drawn.
+pub struct Lines<'a> {
+    /// The runs.
+    pub runs: &'a [Run],
+    /// What each is called.
+    pub names: &'a [String],
+    /// In which group each is, if groups are to be averaged.
+    pub groups: Option<&'a [String]>,
+    /// What was asked for.
+    pub wanted: &'a Wanted,
+    /// What was found.
+    pub gathered: &'a Gathered,
+    /// How the axes are to be.
+    pub axes: Axes,
+}
+
+/// Some of the metrics in one figure.
+pub fn figure(lines: &Lines<'_>, metrics: &[usize]) -> Figure {
+    let traced: Vec<&Traced> =
+        lines.gathered.traced.iter().filter(|traced| metrics.contains(&traced.metric)).collect();
+    let (mut curves, bands) = match lines.groups {
+        Some(groups) => averaged(lines, metrics, &traced, groups),
+        None => (each(lines, metrics, &traced), Vec::new()),
+    };
+    let mut notes = notes(lines, metrics, &traced);
+    if lines.axes.log_y {
+        notes.extend(log_note(&mut curves));
+    }
+    let x = x_axis(lines, &curves);
+    let y = y_axis(lines, metrics, &curves, &bands, &mut notes);
+    Figure {
+        title: title(lines, metrics, &traced),
+        body: Body::Chart(Chart { x, y, curves, bands, columns: Vec::new() }),
+        notes,
+    }
+}
+
+/// Whether lines have nothing to join: each of several runs has one value of the metric.
+pub fn are_points(gathered: &Gathered) -> bool {
+    gathered.traced.len() > 1 && gathered.traced.iter().all(|traced| traced.count == 1)
+}
+
+/// The metrics that would be flat lines on one axis with the others.
+pub fn flat(gathered: &Gathered, count: usize, axes: Axes) -> Vec<usize> {
+    const FLAT: f64 = 0.02;
+    let ends = |metric: usize| {
+        let own = gathered.traced.iter().filter(|traced| traced.metric == metric);
+        range::usual(&own.map(|traced| traced.spots.as_slice()).collect::<Vec<_>>())
+    };
+    let ends: Vec<_> = (0..count).map(ends).collect();
+    let low = ends.iter().map(|ends| ends.low).fold(f64::INFINITY, f64::min);
+    let high = ends.iter().map(|ends| ends.high).fold(f64::NEG_INFINITY, f64::max);
+    let is_flat = |metric: &usize| {
+        let own = ends[*metric].high - ends[*metric].low;
+        own > 0.0 && own < FLAT * (high - low)
+    };
+    if axes.log_y || axes.y != Reach::Usual { Vec::new() } else { (0..count).filter(is_flat).collect() }
+}
+
+fn each(lines: &Lines<'_>, metrics: &[usize], traced: &[&Traced]) -> Vec<Curve> {
+    let mut runs: Vec<usize> = traced.iter().map(|traced| traced.run).collect();
+    runs.dedup();
+    let mut curves = Vec::new();
+    for one in traced {
+        let run = runs.iter().position(|run| *run == one.run).unwrap_or_default();
+        let metric = metrics.iter().position(|metric| *metric == one.metric).unwrap_or_default();
+        let ink = ink_of(run, metric, runs.len() > 1, metrics.len() > 1);
+        let (name, metric) = (&lines.names[one.run], &lines.wanted.metrics[one.metric]);
+        let label = match (metrics.len() > 1, runs.len() > 1) {
+            (true, true) => format!("{metric} of {name}"),
+            (true, false) => metric.clone(),
+            (false, _) => name.clone(),
+        };
+        let curve = Curve {
+            keys: vec![lines.runs[one.run].id.to_string(), metric.clone()],
+            label: Some(label),
+            remark: one.last.map(|last| value::number(Number::Float(last))).unwrap_or_default(),
+            ink,
+            look: Look::Line,
+            spots: one.spots.clone(),
+        };
+        if !one.unsmoothed.is_empty() {
+            let spots = one.unsmoothed.clone();
+            curves.push(Curve { label: None, look: Look::Faint, spots, ..curve.clone() });
+        }
+        curves.push(curve);
+    }
+    curves
+}
+
+fn averaged(
+    lines: &Lines<'_>,
+    metrics: &[usize],
+    traced: &[&Traced],
+    names: &[String],
+) -> (Vec<Curve>, Vec<Band>) {
+    let (mut curves, mut bands) = (Vec::new(), Vec::new());
+    let all = gathered(names);
+    for (place, &metric) in metrics.iter().enumerate() {
+        for (group, (name, runs)) in all.iter().enumerate() {
+            let own = traced.iter().filter(|traced| traced.metric == metric && runs.contains(&traced.run));
+            let own: Vec<&Traced> = own.copied().collect();
+            if own.is_empty() {
+                continue;
+            }
+            let ink = ink_of(group, place, all.len() > 1, metrics.len() > 1);
+            let spots: Vec<&[Spot]> = own.iter().map(|traced| traced.spots.as_slice()).collect();
+            let mean = groups::mean(&spots);
+            let label = if metrics.len() > 1 {
+                format!("{} of {name}", lines.wanted.metrics[metric])
+            } else {
+                (*name).to_owned()
+            };
+            curves.push(Curve {
+                keys: own.iter().map(|traced| lines.runs[traced.run].id.to_string()).collect(),
+                label: Some(label),
+                remark: format!("{}({})", last_of(&mean), human::count(own.len(), "run")),
+                ink,
+                look: Look::Line,
+                spots: mean.spots,
+            });
+            bands.push(Band { ink, edges: mean.edges });
+        }
+    }
+    (curves, bands)
+}
+
+/// `0.93 ± 0.02 `, of the last place.
+fn last_of(mean: &groups::Mean) -> String {
+    let short = |number: f64| value::number(Number::Float(number));
+    match (mean.spots.last(), mean.edges.last()) {
+        (Some(spot), Some((x, low, high))) if spot.x == *x => {
+            format!("{} ± {} ", short(spot.y), value::rough((high - low) / 2.0))
+        }
+        (Some(spot), _) => format!("{} ", short(spot.y)),
+        (None, _) => String::new(),
+    }
+}
+
+fn title(lines: &Lines<'_>, metrics: &[usize], traced: &[&Traced]) -> String {
+    let names: Vec<&str> = metrics.iter().map(|metric| lines.wanted.metrics[*metric].as_str()).collect();
+    let mut runs: Vec<usize> = traced.iter().map(|traced| traced.run).collect();
+    runs.dedup();
+    let of = match runs.as_slice() {
+        [only] => lines.names[*only].clone(),
+        runs => human::count(runs.len(), "run"),
+    };
+    let mean = if lines.groups.is_some() { ", mean ± standard deviation" } else { "" };
+    format!("{} of {of}{mean}", listed(names.into_iter()))
+}
+
+fn x_axis(lines: &Lines<'_>, curves: &[Curve]) -> Axis {
+    let (title, kind) = match &lines.wanted.x {
+        Across::Step => ("step".to_owned(), Kind::Linear),
+        Across::Time => ("time (UTC)".to_owned(), Kind::Moment),
+        Across::Relative => ("time since the run began".to_owned(), Kind::Span),
+        Across::Metric(name) => (name.clone(), Kind::Linear),
+    };
+    let kind = if lines.axes.log_x { Kind::Log } else { kind };
+    let places = || curves.iter().flat_map(|curve| &curve.spots).map(|spot| spot.x);
+    let places = || places().filter(|x| x.is_finite() && (!lines.axes.log_x || *x > 0.0));
+    let ends = places().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
+    let given = lines.axes.x.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
+    let low = if given.0.is_finite() { given.0 } else { ends.0 };
+    let high = if given.1.is_finite() { given.1 } else { ends.1 };
+    Axis::new(title, Scale::new(kind, low, high))
+}
+
+fn y_axis(
+    lines: &Lines<'_>,
+    metrics: &[usize],
+    curves: &[Curve],
+    bands: &[Band],
+    notes: &mut Vec<String>,
+) -> Axis {
+    let spots: Vec<&[Spot]> = curves.iter().map(|curve| curve.spots.as_slice()).collect();
+    let edges: Vec<Vec<Spot>> = bands
+        .iter()
+        .map(|band| {
+            band.edges.iter().flat_map(|&(x, low, high)| [Spot { x, y: low }, Spot { x, y: high }]).collect()
+        })
+        .collect();
+    let everything = || spots.iter().copied().chain(edges.iter().map(Vec::as_slice));
+    let kind = if lines.axes.log_y { Kind::Log } else { Kind::Linear };
+    let scale = match lines.axes.y {
+        Reach::Between(low, high) => Scale::new(kind, low, high),
+        Reach::Usual if !lines.axes.log_y && lines.groups.is_none() => {
+            let reached = range::usual(&spots);
+            notes.extend(beyond_note(curves, &reached.beyond));
+            Scale::new(kind, reached.low, reached.high).with_room()
+        }
+        _ => {
+            // Below zero a log axis has nothing.
+            let above = everything().map(|spots| {
+                spots.iter().copied().filter(|spot| kind != Kind::Log || spot.y > 0.0).collect::<Vec<_>>()
+            });
+            let above: Vec<Vec<Spot>> = above.collect();
+            let (low, high) = range::all(above.iter().map(Vec::as_slice));
+            Scale::new(kind, low, high).with_room()
+        }
+    };
+    Axis::new(y_title(lines, metrics), scale)
+}
+
+/// What the numbers are and where they should go, where the runs say it and agree.
+fn y_title(lines: &Lines<'_>, metrics: &[usize]) -> String {
+    let definitions = || {
+        let of_run = |run: &'_ Run| {
+            metrics
+                .iter()
+                .filter_map(|metric| run.definitions.get(&lines.wanted.metrics[*metric]).cloned())
+                .collect::<Vec<_>>()
+        };
+        lines.runs.iter().flat_map(of_run)
+    };
+    let unit = definitions().find_map(|definition| definition.unit).unwrap_or_default();
+    let goal = match (metrics, definitions().find_map(|definition| definition.goal)) {
+        ([_], Some(Goal::Min)) => "less is better",
+        ([_], Some(Goal::Max)) => "more is better",
+        _ => "",
+    };
+    match (unit.as_str(), goal) {
+        ("", goal) => goal.to_owned(),
+        (unit, "") => unit.to_owned(),
+        (unit, goal) => format!("{unit}, {goal}"),
+    }
+}
+
+/// What is not drawn, and what to ask for to see it.
+fn notes(lines: &Lines<'_>, metrics: &[usize], traced: &[&Traced]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for &metric in metrics {
+        let name = &lines.wanted.metrics[metric];
+        let lacks = |run: &usize| !traced.iter().any(|traced| traced.run == *run && traced.metric == metric);
+        let missing: Vec<&str> =
+            (0..lines.runs.len()).filter(lacks).map(|run| lines.names[run].as_str()).collect();
+        if !missing.is_empty() {
+            let count = format!("{} of {} runs", missing.len(), lines.runs.len());
+            let verb = if missing.len() == 1 { "has" } else { "have" };
+            notes.push(format!("{count} {verb} no '{name}': {}", listed(missing.into_iter())));
+        }
+    }
+    let sum = |count: fn(&Traced) -> usize| traced.iter().map(|traced| count(traced)).sum::<usize>();
+    let with = |count: fn(&Traced) -> usize| {
+        let mut runs: Vec<usize> =
+            traced.iter().filter(|traced| count(traced) > 0).map(|traced| traced.run).collect();
+        runs.dedup();
+        listed(runs.iter().map(|run| lines.names[*run].as_str()).collect::<Vec<_>>().into_iter())
+    };
+    let nonfinite = sum(|traced| traced.nonfinite);
+    if nonfinite > 0 {
+        let values = human::count(nonfinite, "value");
+        notes.push(format!("× {values} NaN or infinite: {}", with(|traced| traced.nonfinite)));
+    }
+    let unplaced = sum(|traced| traced.unplaced);
+    if unplaced > 0 {
+        let (what, else_) = match &lines.wanted.x {
+            Across::Step => ("no step", ": --x time shows them"),
+            Across::Time | Across::Relative => ("no time", ": --x step shows them"),
+            Across::Metric(_) => ("no value across at that step", ""),
+        };
+        let points = human::count(unplaced, "point");
+        notes.push(format!("{points} left out, of {}, with {what}{else_}", with(|traced| traced.unplaced)));
+    }
+    if lines.axes.log_x {
+        let count = traced.iter().flat_map(|traced| &traced.spots).filter(|spot| spot.x <= 0.0).count();
+        if count > 0 {
+            notes.push("what lies at or below zero is not on the log x axis".to_owned());
+        }
+    }
+    notes
+}
+
+/// What a log axis cannot show becomes a gap.
+fn log_note(curves: &mut [Curve]) -> Option<String> {
+    let mut count = 0;
+    for curve in curves.iter_mut() {
+        for spot in curve.spots.iter_mut().filter(|spot| spot.y <= 0.0) {
+            spot.y = f64::NAN;
+            count += usize::from(curve.look != Look::Faint);
+        }
+    }
+    (count > 0).then(|| "× values at or below zero, which a log axis does not have".to_owned())
+}
+
+fn beyond_note(curves: &[Curve], beyond: &[(usize, f64)]) -> Option<String> {
+    let mut labels: Vec<&str> =
+        beyond.iter().filter_map(|(index, _)| curves[*index].label.as_deref()).collect();
+    labels.dedup();
+    let farthest =
+        beyond.iter().map(|(_, value)| *value).max_by(|one, other| one.abs().total_cmp(&other.abs()))?;
+    let verb = if labels.len() == 1 { "leaves" } else { "leave" };
+    Some(format!(
+        "{} {verb} the chart, as far as {}: --log-y or --y-range all shows it",
+        listed(labels.into_iter()),
+        value::number(Number::Float(farthest))
+    ))
+}
