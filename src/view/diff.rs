@@ -2,6 +2,8 @@
 //!
 //! Knows what the runs say of their code; the text of `git diff` comes in as an argument.
 
+pub mod groups;
+
 use std::collections::HashMap;
 
 use serde_json::{Map, Value as Json, json};
@@ -10,7 +12,7 @@ use crate::render::style::Role;
 use crate::render::{Align, Block, Cell, Column, Keep, Report, Table};
 use crate::run::Run;
 use crate::run::attempt::{Code, CodeFile, Goal, Input, Number};
-use crate::run::value::{Table as Params, Value};
+use crate::run::value::{Table as Params, Value, named_leaves};
 use crate::view::{run as one_run, value};
 
 /// How a difference is shown.
@@ -114,7 +116,7 @@ fn pair<T>(before: Vec<(String, T)>, after: Vec<(String, T)>) -> Vec<Pair<T>> {
 }
 
 fn pair_params<'a>(before: &'a Params, after: &'a Params) -> Vec<Pair<&'a Value>> {
-    pair(value::named_leaves(before), value::named_leaves(after))
+    pair(named_leaves(before), named_leaves(after))
 }
 
 fn same_value(one: &&Value, other: &&Value) -> bool {
@@ -212,7 +214,7 @@ fn metrics(before: &Run, after: &Run, options: &DiffOptions) -> Vec<Block> {
 fn pair_metrics(before: &Run, after: &Run) -> Vec<Pair<Number>> {
     let of = |run: &Run| {
         let names = run.metrics.keys();
-        names.filter_map(|name| Some((name.clone(), value::metric(run, name)?))).collect::<Vec<_>>()
+        names.filter_map(|name| Some((name.clone(), run.metric(name)?))).collect::<Vec<_>>()
     };
     pair(of(before), of(after))
 }
@@ -222,7 +224,7 @@ fn same_number(one: &Number, other: &Number) -> bool {
 }
 
 fn goal(before: &Run, after: &Run, name: &str) -> Option<Goal> {
-    value::goal(after, name).or_else(|| value::goal(before, name))
+    after.goal(name).or_else(|| before.goal(name))
 }
 
 fn metric_row(pair: &Pair<Number>, goal: Option<Goal>) -> Vec<Cell> {
@@ -292,7 +294,7 @@ fn is_better(difference: f64, goal: Option<Goal>) -> Option<bool> {
 /// What differs of the environments; of one that is not known nothing can be said.
 fn environments<'a>(before: &'a Run, after: &'a Run) -> Option<Vec<Pair<&'a Value>>> {
     let of = |run: &'a Run| -> Option<Vec<(String, &'a Value)>> {
-        let leaves = value::named_leaves(run.environment.as_ref()?);
+        let leaves = named_leaves(run.environment.as_ref()?);
         Some(leaves.into_iter().filter(|(name, _)| name != "format").collect())
     };
     Some(changed(pair(of(before)?, of(after)?), same_value))
