@@ -6,21 +6,10 @@ use anyhow::{Context as _, Result};
 use clap::Command;
 use clap_complete::Shell;
 
+use crate::cli::completion;
+
 /// The width of help in the reference, whatever the terminal's.
 const WIDTH: usize = 100;
-
-/// Lets git's own bash completion, which calls `_git_xtrack` for `git xtrack`, use the one for `git-xtrack`.
-const BASH_GIT: &str = r#"
-_git_xtrack() {
-    local at=1
-    while [[ $at -lt $COMP_CWORD && ${COMP_WORDS[at]} != xtrack ]]; do at=$((at + 1)); done
-    local -a words=(git-xtrack "${COMP_WORDS[@]:at+1}")
-    local word=$((COMP_CWORD - at))
-    local -a COMP_WORDS=("${words[@]}")
-    local COMP_CWORD=$word
-    _git__xtrack git-xtrack "${words[word]}" "${words[word - 1]}"
-}
-"#;
 
 /// The whole command line reference as Markdown: every command that is not hidden, as its help shows it.
 pub fn markdown(command: Command) -> String {
@@ -48,15 +37,19 @@ pub fn man_pages(command: Command) -> Result<Vec<(String, String)>> {
     shown(&command).into_iter().map(man_page).collect()
 }
 
-/// The completion script of one shell, for `git-xtrack` and for `git xtrack`.
-pub fn completions(shell: Shell, command: Command) -> Result<String> {
-    let mut command = command;
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command, "git-xtrack", &mut script);
-    if shell == Shell::Bash {
-        script.extend_from_slice(BASH_GIT.as_bytes());
+/// The completion script of one shell, for `git-xtrack`, and for `git xtrack` in bash, zsh and fish, where what the
+/// repository holds completes too.
+pub fn completions(shell: Shell, mut command: Command) -> Result<String> {
+    match shell {
+        Shell::Bash => Ok(completion::BASH.to_owned()),
+        Shell::Zsh => Ok(completion::ZSH.to_owned()),
+        Shell::Fish => Ok(completion::FISH.to_owned()),
+        other => {
+            let mut script = Vec::new();
+            clap_complete::generate(other, &mut command, "git-xtrack", &mut script);
+            String::from_utf8(script).context("the completion script is not text")
+        }
     }
-    String::from_utf8(script).context("the completion script is not text")
 }
 
 fn man_page(command: &Command) -> Result<(String, String)> {
@@ -97,7 +90,7 @@ fn without_trailing_spaces(text: &str) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use clap::Arg;
+    use clap::{Arg, ValueEnum as _};
 
     fn example() -> Command {
         Command::new("git-xtrack")
@@ -126,8 +119,10 @@ mod tests {
     }
 
     #[test]
-    fn bash_completes_both_spellings() {
-        let script = completions(Shell::Bash, example()).unwrap();
-        assert!(script.contains("\n_git_xtrack() {") && script.contains("_git__xtrack() {"), "{script}");
+    fn every_shell_has_a_script() {
+        for shell in Shell::value_variants() {
+            let script = completions(*shell, example()).unwrap();
+            assert!(script.contains("git-xtrack"), "{shell}: {script}");
+        }
     }
 }

@@ -10,9 +10,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::Result;
 
+use crate::cli::progress;
 use crate::ops::live::recover;
 use crate::render::terminal::Terminal;
-use crate::render::{Report, escape, terminal};
+use crate::render::{Report, escape, json, terminal};
 use crate::store::Store;
 use crate::tracker::Tracker;
 use crate::view;
@@ -52,7 +53,9 @@ impl Session {
 
     /// Opens the repository.
     pub fn tracker_as_it_is(&self) -> Result<Tracker> {
-        Tracker::open(&self.directory)
+        let mut tracker = Tracker::open(&self.directory)?;
+        tracker.on_progress(progress::on_stderr("reading runs"));
+        Ok(tracker)
     }
 
     /// Prints data as it is.
@@ -64,7 +67,7 @@ impl Session {
 
     /// Prints JSON.
     pub fn json(&self, value: &serde_json::Value) -> Result<()> {
-        self.out(&format!("{value:#}\n"))
+        self.out(&format!("{}\n", json::pretty(value)))
     }
 
     /// Prints a report, through the pager on a terminal.
@@ -81,9 +84,24 @@ impl Session {
         }
     }
 
+    /// How many rows the terminal has.
+    pub fn height(&self) -> usize {
+        height()
+    }
+
     /// A line on stderr.
     pub fn note(&self, text: &str) {
         say(text);
+    }
+
+    /// A question on stderr, to be answered on the same line.
+    pub fn ask(question: &str) {
+        let _ = write!(io::stderr(), "{}", escape::visible(question));
+    }
+
+    /// Whether a person reads what is said on stderr.
+    pub fn is_attended(&self) -> bool {
+        io::stderr().is_terminal()
     }
 
     /// A warning on stderr.
@@ -91,9 +109,10 @@ impl Session {
         say(&format!("warning: {text}"));
     }
 
-    /// An error on stderr, with what to do next.
-    pub fn error(&self, message: &str, hints: &[String]) {
+    /// An error on stderr, with what it is about and what to do next.
+    pub fn error(&self, message: &str, excerpt: &[String], hints: &[String]) {
         say(&format!("error: {message}"));
+        excerpt.iter().for_each(|line| say(line));
         hints.iter().for_each(|hint| say(&format!("hint: {hint}")));
     }
 

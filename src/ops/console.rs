@@ -63,7 +63,7 @@ fn of_live(id: &RunId, folder: LiveFolder) -> Option<Console> {
 
 /// What the record of a run holds.
 fn recorded(tracker: &Tracker, id: &RunId) -> Result<Vec<Console>> {
-    let Some(tip) = tracker.store.run_tip(id)? else {
+    let Some(tip) = tracker.tip(id)? else {
         return Ok(Vec::new());
     };
     let files = tracker.store.read(&tip, &|path| path.starts_with("console/"))?;

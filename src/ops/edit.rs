@@ -1,6 +1,9 @@
-//! Edits: what people say of a run afterwards, checked and appended to its record.
+//! Edits: what people say of runs afterwards, checked and appended to their records, one run or ten thousand.
 //!
-//! Knows which words make sense for which run; how they are written is `run::edit`, how they are laid down `store`.
+//! Knows how edits land where others write too; which words make sense for which run is `words`', how they are written
+//! `run::edit`'s, how they are laid down the store's.
+
+mod words;
 
 use std::io;
 use std::path::PathBuf;
@@ -8,20 +11,18 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 
 use crate::error::Problem;
-use crate::human;
-use crate::ops::record::harvest;
-use crate::ops::record::key_value;
-use crate::run::attempt::Status;
-use crate::run::edit::{Edit, Verdict};
-use crate::run::id::{EditId, RunId, check_name};
+use crate::ops::record::harvest::{self, Harvest};
+use crate::run::edit::Edit;
+use crate::run::id::{EditId, RunId, sha256};
 use crate::run::record::{Files, edit_path};
-use crate::run::value::Value;
-use crate::run::{Run, fold, pointer, value};
-use crate::store::{Moved, RunWrite};
+use crate::run::{fold, pointer};
+use crate::store::{Moved, Oid, RunWrite};
 use crate::tracker::Tracker;
 
 /// How often an edit is tried again when another one came between.
 const TRIES_MAX: usize = 50;
+/// How many runs are written together.
+const BATCH: usize = 1000;
 
 /// What is to be said.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -52,46 +53,143 @@ pub struct Words {
     pub deleted: Option<bool>,
 }
 
+/// What became of the words for one run.
+#[derive(Debug)]
+pub struct Edited {
+    /// The run.
+    pub id: RunId,
+    /// The edit; nothing if the words change nothing; or why they could not be said.
+    pub outcome: Result<Option<EditId>>,
+}
+
 /// Appends the words to a run's record. Nothing is written if they change nothing.
 pub fn edit(tracker: &Tracker, id: &RunId, words: &Words) -> Result<Option<EditId>> {
-    let template = compose(tracker, words)?;
-    let harvest = harvest::artifacts(tracker, &words.artifacts)?;
-    for _ in 0..TRIES_MAX {
-        let tip = tracker.store.run_tip(id)?;
-        let run = tracker.load(id).with_context(|| format!("cannot edit run '{id}'"))?;
-        let mut edit = aim(&template, &run, words)?;
+    Saying::new(tracker, words)?.edit(id)
+}
+
+/// Appends the words to each run's record, many runs at a time; one that fails does not stop the others.
+pub fn edit_each(tracker: &Tracker, ids: &[RunId], words: &Words) -> Result<Vec<Edited>> {
+    let saying = Saying::new(tracker, words)?;
+    Ok(ids.chunks(saying.batch()).flat_map(|ids| saying.edit_batch(ids)).collect())
+}
+
+/// What is to be said of any number of runs, made ready once.
+struct Saying<'a> {
+    tracker: &'a Tracker,
+    words: &'a Words,
+    template: Edit,
+    harvest: Harvest,
+}
+
+/// An edit of one run.
+enum Ready {
+    /// The words change nothing.
+    Nothing,
+    /// The run has no record yet, and they were left for it.
+    Left(EditId),
+    /// The run came or went just now: it is to be looked at again.
+    Again,
+    /// To be written over the tip.
+    Write { edit: EditId, tip: Oid, files: Files, message: String },
+}
+
+impl<'a> Saying<'a> {
+    fn new(tracker: &'a Tracker, words: &'a Words) -> Result<Self> {
+        let template = words::compose(tracker, words)?;
+        let harvest = harvest::artifacts(tracker, &words.artifacts)?;
+        Ok(Self { tracker, words, template, harvest })
+    }
+
+    /// How many runs are written together: the bytes of artifacts are not held many times.
+    fn batch(&self) -> usize {
+        if self.harvest.pointers.is_empty() { BATCH } else { 1 }
+    }
+
+    fn edit_batch(&self, ids: &[RunId]) -> Vec<Edited> {
+        let ready: Vec<Result<Ready>> = ids.iter().map(|id| self.prepare(id)).collect();
+        let writes: Vec<RunWrite<'_>> = ids
+            .iter()
+            .zip(&ready)
+            .filter_map(|(id, ready)| ready.as_ref().ok().and_then(|ready| self.write(id, ready)))
+            .collect();
+        let mut written = self.tracker.store.write_runs(&writes).into_iter();
+        let settle = |(id, ready): (&RunId, Result<Ready>)| {
+            let outcome = match ready {
+                Err(error) => Err(error),
+                Ok(Ready::Nothing) => Ok(None),
+                Ok(Ready::Left(edit)) => Ok(Some(edit)),
+                Ok(Ready::Again) => self.edit(id),
+                Ok(Ready::Write { edit, .. }) => match written.next().expect("each write has an outcome") {
+                    Ok(_) => Ok(Some(edit)),
+                    Err(error) if error.is::<Moved>() => self.edit(id),
+                    Err(error) => Err(error.context(cannot_edit(id))),
+                },
+            };
+            Edited { id: id.clone(), outcome }
+        };
+        ids.iter().zip(ready).map(settle).collect()
+    }
+
+    fn edit(&self, id: &RunId) -> Result<Option<EditId>> {
+        for _ in 0..TRIES_MAX {
+            let ready = self.prepare(id)?;
+            match self.write(id, &ready).map(|write| self.tracker.store.write_run(&write)) {
+                Some(Err(error)) if error.is::<Moved>() => continue,
+                Some(Err(error)) => return Err(error.context(cannot_edit(id))),
+                Some(Ok(_)) | None => {}
+            }
+            match ready {
+                Ready::Nothing => return Ok(None),
+                Ready::Left(edit) | Ready::Write { edit, .. } => return Ok(Some(edit)),
+                Ready::Again => {}
+            }
+        }
+        Err(Problem::new(format!("{}: it is being changed all the time", cannot_edit(id)))
+            .hint("try again")
+            .into())
+    }
+
+    fn write<'b>(&self, id: &'b RunId, ready: &'b Ready) -> Option<RunWrite<'b>> {
+        match ready {
+            Ready::Write { tip, files, message, .. } => {
+                Some(RunWrite { id, expected: Some(tip.clone()), files, message, at: self.template.at })
+            }
+            _ => None,
+        }
+    }
+
+    /// The edit of the run as it now stands.
+    fn prepare(&self, id: &RunId) -> Result<Ready> {
+        let tip = self.tracker.store.run_tip(id)?;
+        let run = self.tracker.load(id).with_context(|| cannot_edit(id))?;
+        let mut edit = words::aim(&self.template, &run, self.words)?;
         edit.after = fold::heads(&run.edits);
         let mut files = Files::new();
-        if !harvest.pointers.is_empty() {
-            let bytes = pointer::encode(&harvest.pointers);
-            edit.artifacts = Some(crate::run::id::sha256(&bytes));
+        if !self.harvest.pointers.is_empty() {
+            let bytes = pointer::encode(&self.harvest.pointers);
+            edit.artifacts = Some(sha256(&bytes));
             let (edit_id, _) = edit.encode();
             files.insert(format!("artifacts/{edit_id}.toml"), bytes);
-            files.extend(harvest.inline_files(edit_id.as_str()));
+            files.extend(self.harvest.inline_files(edit_id.as_str()));
         }
         if edit.is_empty() {
-            return Ok(None);
+            return Ok(Ready::Nothing);
         }
         let (edit_id, bytes) = edit.encode();
         files.insert(edit_path(&edit_id), bytes);
-        let Some(tip) = tip else {
-            match leave(tracker, id, &files)? {
-                true => return Ok(Some(edit_id)),
-                // Its record has just been written, or will be in a moment.
-                false => continue,
-            }
-        };
-        let message = message(&edit);
-        let write = RunWrite { id, expected: Some(tip), files: &files, message: &message, at: edit.at };
-        match tracker.store.write_run(&write) {
-            Ok(_) => return Ok(Some(edit_id)),
-            Err(error) if error.is::<Moved>() => continue,
-            Err(error) => return Err(error).with_context(|| format!("cannot edit run '{id}'")),
+        match tip {
+            Some(tip) => Ok(Ready::Write { edit: edit_id, tip, files, message: words::message(&edit) }),
+            None if leave(self.tracker, id, &files)? => Ok(Ready::Left(edit_id)),
+            // What was fetched becomes ours with the first word that is said of it.
+            None if self.tracker.store.take_fetched(id)? => Ok(Ready::Again),
+            // Its record has just been written, or will be in a moment.
+            None => Ok(Ready::Again),
         }
     }
-    Err(Problem::new(format!("cannot edit run '{id}': it is being changed all the time"))
-        .hint("try again")
-        .into())
+}
+
+fn cannot_edit(id: &RunId) -> String {
+    format!("cannot edit run '{id}'")
 }
 
 /// Leaves the edit in the folder of a run that has no record yet, with which it will land. Whether it is there: who
@@ -105,154 +203,4 @@ fn leave(tracker: &Tracker, id: &RunId, files: &Files) -> Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.is_there() => Ok(false),
         Err(error) => Err(error).with_context(|| format!("cannot edit run '{id}', which is in progress")),
     }
-}
-
-/// The words that mean the same for every run.
-fn compose(tracker: &Tracker, words: &Words) -> Result<Edit> {
-    let mut edit = Edit::new(tracker.store.identity().to_string(), tracker.now(), Vec::new());
-    for tag in &words.tags {
-        let (list, tag) = match (tag.strip_prefix('+'), tag.strip_prefix('-')) {
-            (Some(tag), _) => (&mut edit.tags_added, tag),
-            (None, Some(tag)) => (&mut edit.tags_removed, tag),
-            (None, None) => (&mut edit.tags_added, tag.as_str()),
-        };
-        check_name("tag", tag)?;
-        if tag.starts_with(['+', '-']) {
-            return Err(Problem::usage(format!("cannot use {tag:?} as a tag: it begins with a sign")).into());
-        }
-        list.push(tag.to_owned());
-    }
-    if let Some(name) = &words.name {
-        check_name("name", name)?;
-    }
-    if let Some(experiment) = &words.experiment {
-        check_name("experiment", experiment)?;
-    }
-    if words.note.as_deref().is_some_and(|note| note.trim().is_empty()) {
-        return Err(Problem::usage("a note without text says nothing").into());
-    }
-    edit.note.clone_from(&words.note);
-    edit.name.clone_from(&words.name);
-    edit.experiment.clone_from(&words.experiment);
-    edit.deleted = words.deleted;
-    for metric in &words.metrics {
-        let (name, number) = key_value::parse_metric(metric)?;
-        edit.metrics.insert(name, number);
-    }
-    for param in &words.params {
-        let (path, value) = key_value::parse_param(param)?;
-        key_value::insert(&mut edit.params, &path, value)?;
-    }
-    Ok(edit)
-}
-
-/// The edit for one run: what is hidden, withdrawn, corrected or judged must be there.
-fn aim(template: &Edit, run: &Run, words: &Words) -> Result<Edit> {
-    let mut edit = template.clone();
-    if run.tombstone.is_some() {
-        return Err(Problem::new(format!("run '{}' was purged: nothing can be said of it", run.id)).into());
-    }
-    for metric in &words.metrics_hidden {
-        check_known("metric", metric, run.metrics.keys().map(String::as_str))?;
-        edit.metrics_hidden.push(metric.clone());
-    }
-    for thing in &words.withdrawn {
-        let notes = run.notes.iter().map(|note| note.id.as_str());
-        check_known(
-            "note or artifact",
-            thing,
-            notes.chain(run.artifacts.iter().map(|artifact| artifact.id.as_str())),
-        )?;
-        edit.withdrawn.push(thing.clone());
-    }
-    for thing in &words.reinstated {
-        let withdrawn = run.edits.iter().flat_map(|(_, edit)| &edit.withdrawn).map(String::as_str);
-        check_known("withdrawn note or artifact", thing, withdrawn)?;
-        edit.reinstated.push(thing.clone());
-    }
-    for (path, _) in value::leaves(&edit.params) {
-        check_param(run, &path)?;
-    }
-    if let Some(word) = &words.status {
-        let status = Status::parse(&word.to_lowercase()).ok_or_else(|| unknown_status(word))?;
-        let attempts =
-            fold::open_ends(&run.attempts).into_iter().filter_map(|facts| facts.attempt.clone()).collect();
-        edit.verdict = Some(Verdict { status, attempts });
-    }
-    if edit.deleted == Some(run.deleted) {
-        edit.deleted = None;
-    }
-    Ok(edit)
-}
-
-fn check_known<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Result<()> {
-    let known: Vec<_> = known.collect();
-    if known.contains(&name) {
-        return Ok(());
-    }
-    let problem = Problem::usage(format!("the run has no {what} {name:?}"));
-    Err(match human::nearest(name, known.iter().copied()) {
-        Some(nearest) => problem.hint(format!("did you mean '{nearest}'?")),
-        None => problem.hint("`git xtrack show RUN` lists what it has"),
-    }
-    .into())
-}
-
-/// A correction of what was never given is a mistyped key.
-fn check_param(run: &Run, path: &[&str]) -> Result<()> {
-    let mut table = Some(&run.params);
-    for key in path {
-        match table.and_then(|table| table.get(*key)) {
-            Some(value) => table = value.as_table(),
-            None => {
-                let leaves = value::leaves(&run.params);
-                let known: Vec<String> = leaves.iter().map(|(path, _)| path.join(".")).collect();
-                return check_known("param", &path.join("."), known.iter().map(String::as_str));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn unknown_status(word: &str) -> Problem {
-    let words: Vec<_> = Status::ALL.iter().map(|status| status.as_str()).collect();
-    Problem::usage(format!("{word:?} is no status")).hint(format!("use one of {}", words.join(", ")))
-}
-
-/// The commit message: what the edit says, in short.
-fn message(edit: &Edit) -> String {
-    let mut parts = Vec::new();
-    let mut part = |says: bool, text: String| {
-        if says {
-            parts.push(text);
-        }
-    };
-    part(edit.deleted == Some(true), "delete".to_owned());
-    part(edit.deleted == Some(false), "restore".to_owned());
-    part(!edit.tags_added.is_empty(), format!("tag {}", edit.tags_added.join(", ")));
-    part(!edit.tags_removed.is_empty(), format!("untag {}", edit.tags_removed.join(", ")));
-    part(edit.note.is_some(), "add a note".to_owned());
-    part(edit.name.is_some(), format!("rename to {}", edit.name.as_deref().unwrap_or_default()));
-    part(
-        edit.experiment.is_some(),
-        format!("move to experiment {}", edit.experiment.as_deref().unwrap_or_default()),
-    );
-    part(
-        !edit.metrics.is_empty(),
-        format!("set {}", edit.metrics.keys().cloned().collect::<Vec<_>>().join(", ")),
-    );
-    part(!edit.metrics_hidden.is_empty(), format!("hide {}", edit.metrics_hidden.join(", ")));
-    part(!edit.params.is_empty(), format!("correct {}", corrected(&edit.params)));
-    part(
-        edit.verdict.is_some(),
-        format!("call it {}", edit.verdict.as_ref().map_or("", |v| v.status.as_str())),
-    );
-    part(edit.artifacts.is_some(), "add artifacts".to_owned());
-    part(!edit.withdrawn.is_empty(), "withdraw".to_owned());
-    part(!edit.reinstated.is_empty(), "take a withdrawal back".to_owned());
-    format!("xtrack: {}\n", parts.join("; "))
-}
-
-fn corrected(params: &indexmap::IndexMap<String, Value>) -> String {
-    value::leaves(params).iter().map(|(path, _)| path.join(".")).collect::<Vec<_>>().join(", ")
 }

@@ -3,7 +3,8 @@
 //! Knows where points lie and which of several places to believe; which of them one curve is made of is
 //! `series::choose`'s. The only place that reads series.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -19,8 +20,9 @@ use crate::run::attempt::{Number, Summary};
 use crate::run::id::AttemptId;
 use crate::run::record::{Files, Place};
 use crate::run::{OwnedPointer, Run, join};
-use crate::series::choose::{self, Lineage};
-use crate::series::{self, Point, Series, whole};
+use crate::series::choose::{self, Lineage, Strand};
+use crate::series::columns::{self, Columns};
+use crate::series::{self, Found, Malformed, Point, Series, whole};
 use crate::tracker::Tracker;
 
 /// How many names an error lists.
@@ -51,33 +53,82 @@ pub struct Wanted {
 }
 
 /// The points that were asked for.
-#[derive(Debug, Default)]
-pub struct Answer {
+#[derive(Debug)]
+pub struct Answer<S = Series> {
     /// In the order of the attempts, then of the writers.
-    pub series: Vec<Series>,
+    pub series: Vec<S>,
     /// What keeps them from being all there is.
     pub notes: Vec<String>,
 }
 
 /// What one source says.
-#[derive(Default)]
-struct Part {
+struct Part<S> {
     attempts: Vec<Lineage>,
-    series: Vec<Series>,
+    series: Vec<S>,
     names: BTreeSet<String>,
     notes: Vec<String>,
 }
 
+/// A shape that points can be read into.
+trait Shape: Strand + From<Series> {
+    /// Those of a metric that the text of a record holds.
+    fn of_text(files: &Files, metric: &str, workers: usize) -> Found<Self>
+    where
+        Self: Sized;
+
+    /// Those of a metric that the whole series of an attempt hold.
+    fn of_whole(file: File, attempt: &str, metric: &str) -> Result<Vec<Self>, Malformed>
+    where
+        Self: Sized;
+}
+
+impl Shape for Series {
+    fn of_text(files: &Files, metric: &str, _: usize) -> Found {
+        series::read_metric(files, metric)
+    }
+
+    fn of_whole(file: File, attempt: &str, metric: &str) -> Result<Vec<Self>, Malformed> {
+        let found = whole::read(file, metric)?.into_iter();
+        Ok(found.map(|(writer, points)| series::ordered(metric, attempt, writer, points)).collect())
+    }
+}
+
+impl Shape for Columns {
+    fn of_text(files: &Files, metric: &str, workers: usize) -> Found<Self> {
+        columns::read(files, metric, workers)
+    }
+
+    fn of_whole(file: File, attempt: &str, metric: &str) -> Result<Vec<Self>, Malformed> {
+        let mut found: BTreeMap<u64, Columns> = BTreeMap::new();
+        let new = |writer| Columns { attempt: attempt.to_owned(), writer, ..Columns::default() };
+        whole::read_each(file, metric, &mut |writer, point| {
+            let or_nan = |number: Option<Number>| number.map_or(f64::NAN, Number::as_f64);
+            let columns = found.entry(writer).or_insert_with(|| new(writer));
+            columns.push(or_nan(point.step), or_nan(point.time), point.value.as_f64());
+        })?;
+        Ok(found.into_values().collect())
+    }
+}
+
 /// The points of a metric of a run, as it now stands: what is in progress of it has logged more than its record holds.
 pub fn of_run(tracker: &Tracker, run: &Run, wanted: &Wanted) -> Result<Answer> {
+    in_shape(tracker, run, wanted, 1)
+}
+
+/// The same points as columns, to draw or to count; so many files are read at once.
+pub fn columns_of_run(tracker: &Tracker, run: &Run, metric: &str, workers: usize) -> Result<Answer<Columns>> {
+    in_shape(tracker, run, &Wanted { metric: metric.to_owned(), all: false }, workers)
+}
+
+fn in_shape<S: Shape>(tracker: &Tracker, run: &Run, wanted: &Wanted, workers: usize) -> Result<Answer<S>> {
     let live = live_attempts(tracker, run);
     let of_live =
         live.iter().map(|(folder, attempt, after)| Source::Live { attempt, after, folder: &folder.path });
     let sources: Vec<Source<'_>> = std::iter::once(Source::Record(run)).chain(of_live).collect();
-    match points(tracker, &sources, wanted) {
+    match points(tracker, &sources, wanted, workers) {
         // It ended while we looked: all of it is in the record now.
         Err(_) if live.iter().any(|(folder, ..)| !folder.is_there()) => {
-            of_run(tracker, &tracker.load(&run.id)?, wanted)
+            in_shape(tracker, &tracker.load(&run.id)?, wanted, workers)
         }
         answer => answer,
     }
@@ -95,15 +146,20 @@ fn live_attempts(tracker: &Tracker, run: &Run) -> Vec<(LiveFolder, String, Vec<S
 }
 
 /// The points of a metric, the later sources being believed where two speak of one attempt.
-pub fn points(tracker: &Tracker, sources: &[Source<'_>], wanted: &Wanted) -> Result<Answer> {
-    let mut all = Part::default();
+fn points<S: Shape>(
+    tracker: &Tracker,
+    sources: &[Source<'_>],
+    wanted: &Wanted,
+    workers: usize,
+) -> Result<Answer<S>> {
+    let mut all = Part::new(Vec::new());
     let is_live = |attempt: &AttemptId| {
         let is_it = |source: &Source<'_>| matches!(source, Source::Live { attempt: live, .. } if *live == attempt.as_str());
         sources.iter().any(is_it)
     };
     for source in sources {
         let part = match source {
-            Source::Record(run) => of_record(tracker, run, &wanted.metric, &is_live)?,
+            Source::Record(run) => of_record(tracker, run, (&wanted.metric, workers), &is_live)?,
             Source::Live { attempt, after, folder } => of_live(attempt, after, folder, &wanted.metric)?,
         };
         all.overlay(part);
@@ -123,10 +179,14 @@ pub fn of_folder(folder: &Path, metric: &str) -> Result<Vec<Series>> {
     Ok(collect(folder, "", metric)?.0)
 }
 
-impl Part {
-    fn overlay(&mut self, part: Part) {
+impl<S: Strand> Part<S> {
+    fn new(attempts: Vec<Lineage>) -> Self {
+        Self { attempts, series: Vec::new(), names: BTreeSet::new(), notes: Vec::new() }
+    }
+
+    fn overlay(&mut self, part: Part<S>) {
         let is_told = |attempt: &str| part.attempts.iter().any(|lineage| lineage.attempt == attempt);
-        self.series.retain(|series| !is_told(&series.attempt));
+        self.series.retain(|series| !is_told(series.attempt()));
         // One that is told of again keeps its place: the order of attempts is the record's.
         for lineage in part.attempts {
             match self.attempts.iter_mut().find(|known| known.attempt == lineage.attempt) {
@@ -140,7 +200,7 @@ impl Part {
     }
 }
 
-fn unknown(metric: &str, all: &Part) -> Problem {
+fn unknown<S>(metric: &str, all: &Part<S>) -> Problem {
     let mut problem = Problem::usage(format!("the run has no metric '{metric}'"));
     if let Some(nearest) = human::nearest(metric, all.names.iter().map(String::as_str)) {
         problem = problem.hint(format!("did you mean '{nearest}'?"));
@@ -155,15 +215,14 @@ fn unknown(metric: &str, all: &Part) -> Problem {
 }
 
 /// What the record holds; of attempts that are live its facts say nothing, since the points are elsewhere.
-fn of_record(
+fn of_record<S: Shape>(
     tracker: &Tracker,
     run: &Run,
-    metric: &str,
+    (metric, workers): (&str, usize),
     is_live: &dyn Fn(&AttemptId) -> bool,
-) -> Result<Part> {
-    let mut found = series::read_metric(&segments(tracker, run)?, metric);
-    let mut part =
-        Part { attempts: lineage(run), names: std::mem::take(&mut found.names), ..Part::default() };
+) -> Result<Part<S>> {
+    let mut found = S::of_text(&segments(tracker, run)?, metric, workers);
+    let mut part = Part { names: std::mem::take(&mut found.names), ..Part::new(lineage(run)) };
     part.names.extend(run.metrics.keys().cloned());
     for problem in &found.damaged {
         part.notes.push(format!("{problem}: its points are missing"));
@@ -172,7 +231,7 @@ fn of_record(
         let attempt = &pointer.owner;
         match read_whole(tracker, pointer, metric) {
             Ok(Some(series)) => {
-                found.series.retain(|series| series.attempt != *attempt);
+                found.series.retain(|series: &S| series.attempt() != attempt);
                 found.series.extend(series);
             }
             Ok(None) if found.sampled.contains(attempt) => {
@@ -188,7 +247,7 @@ fn of_record(
     part.series = found.series;
     if part.series.is_empty() {
         let (series, note) = from_facts(run, metric, is_live);
-        part.series.extend(series);
+        part.series.extend(series.into_iter().map(S::from));
         part.notes.extend(note);
     }
     Ok(part)
@@ -197,7 +256,7 @@ fn of_record(
 /// All segments and samples of the run. It would do to read the first lines of the tables first, and the others only
 /// of those that hold the metric; the store reads whole blobs, and all of them together are at most 64 MiB.
 fn segments(tracker: &Tracker, run: &Run) -> Result<Files> {
-    let Some(tip) = tracker.store.run_tip(&run.id)? else { return Ok(Files::new()) };
+    let Some(tip) = tracker.tip(&run.id)? else { return Ok(Files::new()) };
     let is_wanted = |path: &str| match Place::parse(path) {
         Ok(Place::Metrics) => true,
         Ok(Place::Disputed { path, .. }) => matches!(Place::parse(&path), Ok(Place::Metrics)),
@@ -224,16 +283,14 @@ fn is_whole(pointer: &OwnedPointer) -> bool {
 }
 
 /// The whole series of an attempt, if the file is here.
-fn read_whole(tracker: &Tracker, pointer: &OwnedPointer, metric: &str) -> Result<Option<Vec<Series>>> {
+fn read_whole<S: Shape>(tracker: &Tracker, pointer: &OwnedPointer, metric: &str) -> Result<Option<Vec<S>>> {
     let (attempt, sha256) = (&pointer.owner, &pointer.pointer.sha256);
     if !tracker.artifacts.path(sha256).is_file() {
         return Ok(None);
     }
     let cannot_read = || format!("cannot read '{}'", whole_path(attempt));
     let file = tracker.artifacts.open_checked(sha256).with_context(cannot_read)?;
-    let found = whole::read(file, metric).with_context(cannot_read)?;
-    let series = found.into_iter().map(|(writer, points)| series::ordered(metric, attempt, writer, points));
-    Ok(Some(series.collect()))
+    Ok(Some(S::of_whole(file, attempt, metric).with_context(cannot_read)?))
 }
 
 /// A value that was set without a step is one point; of points that cannot be found it is said how many there were.
@@ -268,10 +325,10 @@ fn is_set(summary: &Summary) -> bool {
     summary.count == 1 && summary.last_step.is_none()
 }
 
-fn of_live(attempt: &str, after: &[String], folder: &Path, metric: &str) -> Result<Part> {
+fn of_live<S: Shape>(attempt: &str, after: &[String], folder: &Path, metric: &str) -> Result<Part<S>> {
     let (series, names) = collect(folder, attempt, metric)?;
     let lineage = Lineage { attempt: attempt.to_owned(), after: after.to_vec() };
-    Ok(Part { attempts: vec![lineage], series, names, notes: Vec::new() })
+    Ok(Part { series: series.into_iter().map(S::from).collect(), names, ..Part::new(vec![lineage]) })
 }
 
 /// The series of one metric, and the names of all that the folder tells of.

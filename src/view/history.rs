@@ -8,6 +8,7 @@ use crate::run::Run;
 use crate::run::attempt::Facts;
 use crate::run::edit::Edit;
 use crate::run::id::Time;
+use crate::run::value::named_leaves;
 use crate::view::value;
 
 /// A commit of the run's record.
@@ -103,7 +104,7 @@ fn sentences(edit: &Edit) -> Vec<Cell> {
             .map(|(name, number)| format!("metric set: {name} = {}", value::exact_number(*number))),
     );
     said.extend(edit.metrics_hidden.iter().map(|name| format!("metric hidden: {name}")));
-    let params = value::named_leaves(&edit.params).into_iter();
+    let params = named_leaves(&edit.params).into_iter();
     said.extend(params.map(|(name, given)| format!("param corrected: {name} = {}", value::value(given))));
     said.extend(edit.deleted.iter().map(|deleted| match deleted {
         true => "deleted".to_owned(),

@@ -2,10 +2,20 @@
 //!
 //! Pure: runs come in loaded, and the moment that ages are counted from comes in as an argument.
 
+pub mod against;
+pub mod baseline;
+pub mod columns;
+pub mod compare;
 pub mod console;
 pub mod diff;
+pub mod experiments;
+pub mod group;
 pub mod history;
+pub mod importance;
+pub mod index;
+pub mod leaderboard;
 pub mod log;
+pub mod plot;
 pub mod run;
 pub mod series;
 pub mod status;

@@ -10,7 +10,7 @@ use crate::render::style::Role;
 use crate::render::{Align, Block, Cell, Column, Keep, Report, Table};
 use crate::run::attempt::{Code, CodeFile, Facts, Input, LeftOut, MACHINE, Number, Status, Summary};
 use crate::run::id::Time;
-use crate::run::value::{Table as Params, Value};
+use crate::run::value::{Table as Params, Value, named_leaves};
 use crate::run::{Note, OwnedPointer, Run};
 use crate::view::history::{self, Commit};
 use crate::view::value;
@@ -214,7 +214,7 @@ fn some_of(label: &str, listed: impl ExactSizeIterator<Item = String>, count: u6
 }
 
 fn params(report: &mut Report, run: &Run) {
-    let fields: Vec<(String, Cell)> = value::named_leaves(&run.params)
+    let fields: Vec<(String, Cell)> = named_leaves(&run.params)
         .into_iter()
         .map(|(name, given)| (name, value::value(given).into()))
         .collect();
@@ -284,7 +284,7 @@ fn machine(report: &mut Report, run: &Run) {
 }
 
 fn metric_name(run: &Run, name: &str) -> Cell {
-    let cell = Cell::from(format!("{name}{}", value::goal_arrow(value::goal(run, name))));
+    let cell = Cell::from(format!("{name}{}", value::goal_arrow(run.goal(name))));
     match run.definitions.get(name).and_then(|definition| definition.unit.as_ref()) {
         Some(unit) => cell.and(Role::Dim, format!(" ({unit})")),
         None => cell,
@@ -385,7 +385,7 @@ fn attempts(report: &mut Report, run: &Run, now: Time) {
     ]);
     let mut known: IndexMap<String, &Value> = IndexMap::new();
     for (index, facts) in run.attempts.iter().enumerate() {
-        let given = value::named_leaves(&facts.params);
+        let given = named_leaves(&facts.params);
         let changed = if index == 0 { String::new() } else { changed_params(&known, &given) };
         known.extend(given);
         table.rows.push(attempt_row(facts, changed, now));

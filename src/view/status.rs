@@ -2,6 +2,8 @@
 //!
 //! Knows how that reads, and as JSON; not how it was found out.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value as Json, json};
 
 use crate::human;
@@ -10,7 +12,6 @@ use crate::ops::live::recover::{self, Recovered};
 use crate::ops::live::status::{LiveRun, State, Status};
 use crate::render::style::Role;
 use crate::render::{Align, Block, Cell, Column, Report, Table};
-
 use crate::run::id::{RunId, Time};
 use crate::view::value;
 
@@ -101,6 +102,50 @@ fn role(state: State) -> Role {
     }
 }
 
+/// The runs in progress with every metric, numbers and text whole: for spreadsheets.
+pub fn exact(status: &Status) -> Report {
+    let fixed = [
+        "id",
+        "name",
+        "experiment",
+        "state",
+        "host",
+        "pid",
+        "started",
+        "writers",
+        "silent_seconds",
+        "step",
+        "folder",
+    ];
+    let metrics: BTreeSet<&str> =
+        status.runs.iter().flat_map(|run| &run.metrics).map(|(name, _)| name.as_str()).collect();
+    let titles = fixed.iter().map(|title| (*title).to_owned());
+    let titles = titles.chain(metrics.iter().map(|name| format!("metrics.{name}")));
+    let mut table = Table::new(titles.map(Column::new).collect());
+    for run in &status.runs {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let of = |metric: &str| run.metrics.iter().find(|(name, _)| name == metric);
+        let fixed = [
+            run.id.to_string(),
+            text(&run.name),
+            text(&run.experiment),
+            word(run.state).to_owned(),
+            text(&run.host),
+            run.pid.map(|pid| pid.to_string()).unwrap_or_default(),
+            run.started.map(|started| started.to_string()).unwrap_or_default(),
+            run.writers.to_string(),
+            run.silent.map(|seconds| seconds.to_string()).unwrap_or_default(),
+            run.step.map(value::exact_number).unwrap_or_default(),
+            run.folder.clone(),
+        ];
+        let metrics = metrics
+            .iter()
+            .map(|name| of(name).map(|(_, last)| value::exact_number(*last)).unwrap_or_default());
+        table.rows.push(fixed.into_iter().chain(metrics).map(Cell::from).collect());
+    }
+    Report { blocks: vec![Block::Table(table)] }
+}
+
 /// The same as JSON.
 pub fn status_json(status: &Status) -> Json {
     json!({
@@ -111,7 +156,8 @@ pub fn status_json(status: &Status) -> Json {
     })
 }
 
-fn run_json(run: &LiveRun) -> Json {
+/// A run in progress as JSON.
+pub fn run_json(run: &LiveRun) -> Json {
     let metrics: Map<String, Json> =
         run.metrics.iter().map(|(name, number)| (name.clone(), value::number_json(*number))).collect();
     json!({

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use crate::human;
 use crate::run::attempt::{Goal, Number};
 use crate::run::id::{Time, is_deceptive};
-use crate::run::value::{Table, Value, leaves};
+use crate::run::value::{Table, Value, dotted, leaves};
 use crate::run::{Run, text};
 
 /// How many digits of a measured number are shown.
@@ -22,6 +22,14 @@ pub fn number(number: Number) -> String {
     match number {
         Number::Int(int) => int.to_string(),
         Number::Float(float) => short_float(float),
+    }
+}
+
+/// How far a number may be off, in two digits.
+pub fn rough(float: f64) -> String {
+    match float.is_finite() && float != 0.0 {
+        true => short_float(format!("{float:.1e}").parse().unwrap_or(float)),
+        false => short_float(float),
     }
 }
 
@@ -158,25 +166,6 @@ pub fn path(value: &Value) -> String {
     }
 }
 
-/// The name of a nested value: segments parted by dots, those that hold a dot quoted.
-pub fn dotted(path: &[&str]) -> String {
-    let needs_quotes = |segment: &str| {
-        segment.is_empty()
-            || segment.contains(['.', '"', '=', '\\'])
-            || segment.chars().any(|character| character.is_whitespace() || character.is_control())
-    };
-    let segments = path.iter().map(|segment| match needs_quotes(segment) {
-        true => text::write_value(&Value::from(*segment)),
-        false => (*segment).to_owned(),
-    });
-    segments.collect::<Vec<_>>().join(".")
-}
-
-/// The leaves of nested params by their dotted names, in order.
-pub fn named_leaves(params: &Table) -> Vec<(String, &Value)> {
-    leaves(params).into_iter().map(|(path, value)| (dotted(&path), value)).collect()
-}
-
 /// Whether two values are the same, type and all; NaN is the same as NaN.
 pub fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
@@ -260,22 +249,6 @@ pub fn called(run: &Run) -> &str {
     run.name.as_deref().unwrap_or(run.id.suffix())
 }
 
-/// The number that stands for a metric: the last, unless its definition says another.
-pub fn metric(run: &Run, name: &str) -> Option<Number> {
-    let summary = run.metrics.get(name)?;
-    let which = run.definitions.get(name).and_then(|definition| definition.summary.as_deref());
-    Some(match which {
-        Some("min") => summary.min,
-        Some("max") => summary.max,
-        _ => summary.last,
-    })
-}
-
-/// Whether less or more of a metric is better, where the run says so.
-pub fn goal(run: &Run, name: &str) -> Option<Goal> {
-    run.definitions.get(name).and_then(|definition| definition.goal)
-}
-
 /// The arrow that points where a metric is to go.
 pub fn goal_arrow(goal: Option<Goal>) -> &'static str {
     match goal {
@@ -345,6 +318,7 @@ mod tests {
             written,
             ["0", "1", "0.975", "0.33333", "123457", "1e-7", "-2.5e12", "0.00012346", "12346", "nan"]
         );
+        assert_eq!([0.012_345, 123.4, 0.0, f64::NAN].map(rough), ["0.012", "120", "0", "nan"]);
         assert_eq!(signed(Number::Int(3)), "+3");
         assert_eq!(signed(Number::Float(-0.5)), "-0.5");
     }
@@ -358,11 +332,6 @@ mod tests {
         );
         assert_eq!(value(&Value::Float(0.1)), "0.1");
         assert_eq!(value(&Value::Float(1.0)), "1.0");
-    }
-
-    #[test]
-    fn names_keep_their_dots_apart() {
-        assert_eq!(dotted(&["model", "act.fn", "été"]), "model.\"act.fn\".été");
     }
 
     #[test]

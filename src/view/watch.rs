@@ -4,6 +4,7 @@
 
 use crate::human;
 use crate::ops::live::watch::{Course, Followed};
+use crate::render::plot::sparkline::sparkline;
 use crate::render::style::Role;
 use crate::render::{Align, Block, Cell, Column, Report, Table};
 use crate::run::Run;
@@ -101,23 +102,17 @@ fn rows(followed: &Followed, primary: Option<&str>, shown: usize) -> Vec<Vec<Cel
         vec![
             Cell::of(Role::Plain, name),
             Cell::of(Role::Strong, last),
-            Cell::of(Role::Running, sparkline(course)),
+            Cell::of(Role::Running, picture(course)),
         ]
     };
     courses.into_iter().take(shown).map(row).collect()
 }
 
-/// The course as a line of blocks, each of eight heights; a gap where a value is not finite.
-fn sparkline(course: &Course) -> String {
-    const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let values: Vec<f64> = course.values.iter().rev().take(COURSE_WIDTH).rev().copied().collect();
-    let finite = || values.iter().copied().filter(|value| value.is_finite());
-    let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
-    let height = |value: f64| match high - low {
-        range if range > 0.0 => (((value - low) / range * 7.0).round() as usize).min(7),
-        _ => 3,
-    };
-    values.iter().map(|value| if value.is_finite() { HEIGHTS[height(*value)] } else { ' ' }).collect()
+/// The last of the course.
+fn picture(course: &Course) -> String {
+    let first = course.values.len().saturating_sub(COURSE_WIDTH);
+    let values: Vec<f64> = course.values.iter().skip(first).copied().collect();
+    sparkline(&values, COURSE_WIDTH)
 }
 
 #[cfg(test)]
@@ -125,12 +120,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_course_spans_its_range_and_shows_gaps() {
-        let course = |values: &[f64]| Course { values: values.iter().copied().collect(), last: None };
-        assert_eq!(sparkline(&course(&[0.0, 7.0, f64::NAN, 3.5])), "▁█ ▅");
-        assert_eq!(sparkline(&course(&[2.0, 2.0])), "▄▄");
-        assert_eq!(sparkline(&course(&[f64::INFINITY])), " ");
-        assert_eq!(sparkline(&course(&[])), "");
-        assert_eq!(sparkline(&course(&[1e308, -1e308, 0.0])).chars().count(), 3);
+    fn of_a_long_course_the_end_is_seen() {
+        let values = [&[100.0; 40][..], &[0.0; 20], &[7.0, f64::NAN, 3.5, 7.0]].concat();
+        let course = Course { values: values.into_iter().collect(), last: None };
+        assert_eq!(picture(&course), "▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁█ ▅█");
     }
 }

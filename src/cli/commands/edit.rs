@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::cli::Session;
-use crate::ops::edit::{self, Words};
-use crate::run::id::RunId;
-use crate::tracker::Tracker;
+use crate::cli::batch::{self, Batch};
+use crate::cli::choice::Choice;
+use crate::ops::edit::Words;
 
 /// Say something of runs afterwards; every word is added to the run's history, none is lost
 #[derive(clap::Args)]
@@ -18,11 +18,14 @@ Examples:
   git xtrack edit quiet-otter --correct lr=0.1 --note 'the log said 0.01'
   git xtrack edit @ -m test/accuracy=0.97        A value found later
   git xtrack edit @ --status killed
+  git xtrack edit --where 'experiment = digits' --experiment mnist    Rename an experiment
   git xtrack show @ --history                    Who said what")]
 pub struct Args {
-    /// The runs
-    #[arg(value_name = "RUN", required = true)]
-    runs: Vec<String>,
+    #[command(flatten)]
+    choice: Choice,
+
+    #[command(flatten)]
+    batch: Batch,
 
     /// Add a tag (`+x` or `x`) or remove one (`-x`)
     #[arg(long = "tag", short = 't', value_name = "[+|-]TAG", allow_hyphen_values = true)]
@@ -85,35 +88,5 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
         status: args.status,
         deleted: None,
     };
-    apply(session, &args.runs, &words)
-}
-
-/// Says the words of each run; all names are resolved before the first is edited.
-pub fn apply(session: &Session, runs: &[String], words: &Words) -> Result<ExitCode> {
-    if *words == Words::default() {
-        return Err(crate::error::Problem::usage("there is nothing to say")
-            .hint("`git xtrack help edit` lists what can be said")
-            .into());
-    }
-    let tracker = session.tracker()?;
-    for id in resolve_each(&tracker, runs)? {
-        match edit::edit(&tracker, &id, words)? {
-            Some(edit) => session.note(&format!("edited {}: {edit}", id.suffix())),
-            None => session.note(&format!("{} says so already", id.suffix())),
-        }
-    }
-    tracker.store.warnings().iter().for_each(|warning| session.warn(warning));
-    Ok(ExitCode::SUCCESS)
-}
-
-/// The runs that the names name, each once, in order.
-pub fn resolve_each(tracker: &Tracker, names: &[String]) -> Result<Vec<RunId>> {
-    let mut ids = Vec::new();
-    for name in names {
-        let id = tracker.resolve(name)?;
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-    }
-    Ok(ids)
+    batch::apply(session, &args.choice, &args.batch, &words)
 }

@@ -8,13 +8,19 @@ use crate::cli::{Session, definition, reference};
 use crate::error::Problem;
 use crate::human;
 
-/// Explain the program, or a command
+/// What is explained besides commands.
+const TOPICS: [(&str, &str); 2] =
+    [("output", include_str!("../../../docs/output.md")), ("json", include_str!("../../../docs/json.md"))];
+
+/// Explain the program, a command, or a matter: the forms of output, their JSON
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  git xtrack help record")]
+  git xtrack help record
+  git xtrack help output    Forms and templates
+  git xtrack help json      Every key that programs read")]
 pub struct Args {
-    /// The command
+    /// The command, or one of: output, json
     #[arg(value_name = "COMMAND")]
     command: Option<String>,
 
@@ -35,6 +41,10 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
         session.out(&program.render_long_help().to_string())?;
         return Ok(ExitCode::SUCCESS);
     };
+    if let Some((_, text)) = TOPICS.iter().find(|(topic, _)| *topic == name) {
+        session.out(text)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match program.find_subcommand_mut(&name) {
         Some(command) => session.out(&command.render_long_help().to_string())?,
         None => return Err(unknown(&name).into()),
@@ -45,7 +55,8 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
 /// What is said of a command that there is not.
 pub fn unknown(name: &str) -> Problem {
     let program = definition();
-    let known: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
+    let shown = program.get_subcommands().filter(|command| !command.is_hide_set());
+    let known: Vec<&str> = shown.map(clap::Command::get_name).collect();
     let problem = Problem::usage(format!("there is no command {name:?}"));
     match human::nearest(name, known.iter().copied()) {
         Some(nearest) => problem.hint(format!("did you mean '{nearest}'?")),

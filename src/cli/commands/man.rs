@@ -80,12 +80,13 @@ impl Folders {
         })
     }
 
-    /// The files that the shells load for `git-xtrack` by its name.
+    /// The files that bash and zsh load for `git-xtrack` by its name, and the one that fish reads when it starts: for
+    /// `git xtrack` it would look for none.
     fn completions(&self) -> [(Shell, PathBuf); 3] {
         [
             (Shell::Bash, self.data.join("bash-completion/completions/git-xtrack")),
             (Shell::Zsh, self.data.join("zsh/site-functions/_git-xtrack")),
-            (Shell::Fish, self.config.join("fish/completions/git-xtrack.fish")),
+            (Shell::Fish, self.config.join("fish/conf.d/git-xtrack.fish")),
         ]
     }
 }

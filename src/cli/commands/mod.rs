@@ -1,24 +1,33 @@
 //! The commands, one file each: what may be typed, then one short function that opens, calls and shows.
 
 mod adopt;
+mod baseline;
 mod begin;
+mod compare;
+mod complete;
 mod completions;
 mod demo;
 mod diff;
 mod edit;
+mod experiments;
 mod finish;
 mod given;
 mod help;
+mod importance;
+mod index;
 mod init;
+mod leaderboard;
 mod log;
 mod man;
 mod note;
+mod plot;
 pub mod pump;
 mod record;
 mod recover;
 mod restore;
 mod rm;
 mod show;
+mod sql;
 mod status;
 mod tag;
 mod watch;
@@ -30,6 +39,7 @@ use clap::Subcommand;
 
 use crate::cli::Session;
 pub use crate::cli::commands::help::unknown;
+use crate::error::Problem;
 
 /// Every command.
 #[derive(Subcommand)]
@@ -50,12 +60,24 @@ pub enum Command {
     /// List runs, the newest first
     #[command(visible_alias = "ls")]
     Log(log::Args),
+    /// Rank the best runs by the primary metric
+    Leaderboard(leaderboard::Args),
+    /// List the experiments: their runs, the best and the latest of them
+    Experiments(experiments::Args),
+    /// Name the run that the others of its experiment are measured by, or tell it
+    Baseline(baseline::Args),
     /// Follow runs in progress
     Watch(watch::Args),
     /// Show everything of one run
     Show(show::Args),
-    /// Compare two runs
+    /// Compare runs with one, or groups of runs
     Diff(diff::Args),
+    /// Show runs side by side
+    Compare(compare::Args),
+    /// Say which params mattered for a metric
+    Importance(importance::Args),
+    /// Draw metrics and params of runs: in the terminal, as SVG, PNG or a page
+    Plot(plot::Args),
     /// Say something of runs afterwards: rename, tag, correct, judge
     Edit(edit::Args),
     /// Add and remove tags
@@ -66,6 +88,10 @@ pub enum Command {
     Rm(rm::Args),
     /// Bring deleted runs back
     Restore(restore::Args),
+    /// Ask in SQL: of the views runs, params, metrics, tags, notes, inputs
+    Sql(sql::Args),
+    /// Tell about the index of runs, which makes questions fast; build it anew, or verify it
+    Index(index::Args),
     /// Set up this clone, so that `git fetch` brings others' runs
     Init(init::Args),
     /// Try it all out: seven recorded trainings in a new repository
@@ -74,6 +100,9 @@ pub enum Command {
     Man(man::Args),
     /// Print the completion script of a shell
     Completions(completions::Args),
+    /// Print what may come next on a command line, for the shells
+    #[command(hide = true)]
+    Complete(complete::Args),
     /// Explain a command
     Help(help::Args),
 }
@@ -89,18 +118,42 @@ pub fn run(command: Option<Command>, session: &Session) -> Result<ExitCode> {
         Some(Command::Recover(args)) => recover::run(args, session),
         Some(Command::Adopt(args)) => adopt::run(args, session),
         Some(Command::Log(args)) => log::run(args, session),
+        Some(Command::Leaderboard(args)) => leaderboard::run(args, session),
+        Some(Command::Experiments(args)) => experiments::run(args, session),
+        Some(Command::Baseline(args)) => baseline::run(args, session),
         Some(Command::Watch(args)) => watch::run(args, session),
         Some(Command::Show(args)) => show::run(args, session),
         Some(Command::Diff(args)) => diff::run(args, session),
+        Some(Command::Compare(args)) => compare::run(args, session),
+        Some(Command::Importance(args)) => importance::run(args, session),
+        Some(Command::Plot(args)) => plot::run(args, session),
         Some(Command::Edit(args)) => edit::run(args, session),
         Some(Command::Tag(args)) => tag::run(args, session),
         Some(Command::Note(args)) => note::run(args, session),
         Some(Command::Rm(args)) => rm::run(args, session),
         Some(Command::Restore(args)) => restore::run(args, session),
+        Some(Command::Sql(args)) => sql::run(args, session),
+        Some(Command::Index(args)) => index::run(args, session),
         Some(Command::Init(args)) => init::run(args, session),
         Some(Command::Demo(args)) => demo::run(args, session),
         Some(Command::Man(args)) => man::run(args, session),
         Some(Command::Completions(args)) => completions::run(args, session),
+        Some(Command::Complete(args)) => complete::run(args, session),
         Some(Command::Help(args)) => help::run(args, session),
+    }
+}
+
+/// The runs that are named and the words said of them, where the first word names a run unless a question chooses.
+fn runs_and_words(
+    mut words: Vec<String>,
+    is_chosen: bool,
+    command: &str,
+) -> Result<(Vec<String>, Vec<String>)> {
+    let runs = if is_chosen { Vec::new() } else { vec![words.remove(0)] };
+    match words.is_empty() {
+        false => Ok((runs, words)),
+        true => Err(Problem::usage("there is nothing to say")
+            .hint(format!("`git xtrack help {command}` shows how"))
+            .into()),
     }
 }

@@ -53,6 +53,10 @@ pub struct Args {
     #[arg(long, value_name = "KIND|PATH", help_heading = LIVE)]
     harvest: Vec<String>,
 
+    /// Do not run the command if a finished run had the same code, command, params and inputs
+    #[arg(long, requires = "command", conflicts_with_all = ["resume", "run_key"])]
+    skip_if_done: bool,
+
     /// Print the whole run as JSON instead of its id
     #[arg(long, conflicts_with = "command")]
     json: bool,
@@ -71,6 +75,7 @@ Examples:
   git xtrack record -p model.depth=3 --metrics metrics.json -a 'plots/*.png' -- make train
   git xtrack record --name baseline -p lr=0.1 -m accuracy=0.93 -a model.bin
   git xtrack record --resume quiet-otter -- python3 train.py --from checkpoint.pt
+  git xtrack record --skip-if-done -- python3 train.py --lr 0.1
   git xtrack record --checkpoint 5m --push -- sbatch --wait train.sh";
 
 /// Records the run and says what was recorded.
@@ -94,6 +99,7 @@ fn options(args: Args) -> Result<Options> {
         checkpoint: args.checkpoint,
         push: args.push,
         harvest: args.harvest,
+        skip_if_done: args.skip_if_done,
         command: args.command,
         ..Options::default()
     };

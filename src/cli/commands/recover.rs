@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::cli::commands::edit;
+use crate::cli::choice;
 use crate::cli::{Exit, Session};
 use crate::ops::live::recover::{self, Wanted};
 use crate::view;
@@ -37,7 +37,7 @@ pub struct Args {
 /// Recovers them.
 pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     let tracker = session.tracker_as_it_is()?;
-    let runs = edit::resolve_each(&tracker, &args.runs)?;
+    let runs = choice::resolve_each(&tracker, &args.runs)?;
     let outcome = recover::recover(&tracker, &Wanted { force: args.force, runs: &runs })?;
     if args.json {
         session.json(&view::status::recovered_json(&outcome))?;

@@ -5,29 +5,34 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::cli::Session;
-use crate::cli::commands::edit;
+use crate::cli::batch::{self, Among, Batch};
+use crate::cli::choice::Choice;
 use crate::ops::edit::Words;
 
 /// Bring deleted or hidden runs back
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  git xtrack restore quiet-otter")]
+  git xtrack restore quiet-otter
+  git xtrack restore --where 'experiment = digits'    Of those that are deleted or hidden")]
 pub struct Args {
-    /// The runs, by id or name
-    #[arg(value_name = "RUN", required = true)]
-    runs: Vec<String>,
+    #[command(flatten)]
+    choice: Choice,
+
+    #[command(flatten)]
+    batch: Batch,
 }
 
 /// Restores the runs.
 pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     let tracker = session.tracker()?;
+    let Some(ids) = args.batch.settle(session, &tracker, &args.choice, Among::Deleted)? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let hidden = tracker.hidden();
-    for id in edit::resolve_each(&tracker, &args.runs)? {
-        if hidden.contains(&id) {
-            tracker.hide(&id, false)?;
-            session.note(&format!("{} is no longer hidden in this clone", id.suffix()));
-        }
+    for id in ids.iter().filter(|id| hidden.contains(id)) {
+        tracker.hide(id, false)?;
+        session.note(&format!("{} is no longer hidden in this clone", id.suffix()));
     }
-    edit::apply(session, &args.runs, &Words { deleted: Some(false), ..Words::default() })
+    batch::say(session, &tracker, &ids, &Words { deleted: Some(false), ..Words::default() })
 }

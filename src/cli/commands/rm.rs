@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::cli::Session;
-use crate::cli::commands::edit;
+use crate::cli::batch::{self, Among, Batch};
+use crate::cli::choice::Choice;
 use crate::ops::edit::Words;
 
 /// Delete runs; nothing is lost, and `restore` brings them back
@@ -13,25 +14,29 @@ use crate::ops::edit::Words;
 #[command(after_help = "\
 Examples:
   git xtrack rm @
-  git xtrack rm quiet-otter --local    Hide it in this clone only
-  git xtrack log --deleted             What was deleted or hidden")]
+  git xtrack rm quiet-otter --local            Hide it in this clone only
+  git xtrack rm --where 'status = failed and started < 30 days ago'
+  git xtrack log --deleted                     What was deleted or hidden")]
 pub struct Args {
-    /// The runs
-    #[arg(value_name = "RUN", required = true)]
-    runs: Vec<String>,
+    #[command(flatten)]
+    choice: Choice,
 
     /// Hide them in this clone only
     #[arg(long)]
     local: bool,
+
+    #[command(flatten)]
+    batch: Batch,
 }
 
 /// Deletes or hides the runs.
 pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     if !args.local {
-        return edit::apply(session, &args.runs, &Words { deleted: Some(true), ..Words::default() });
+        let words = Words { deleted: Some(true), ..Words::default() };
+        return batch::apply(session, &args.choice, &args.batch, &words);
     }
     let tracker = session.tracker()?;
-    for id in edit::resolve_each(&tracker, &args.runs)? {
+    for id in args.batch.settle(session, &tracker, &args.choice, Among::Shown)?.unwrap_or_default() {
         tracker.hide(&id, true)?;
         session.note(&format!("hid {} in this clone", id.suffix()));
     }

@@ -3,17 +3,19 @@
 mod series;
 
 use std::process::ExitCode;
-use std::thread;
+use std::{slice, thread};
 
 use anyhow::Result;
 
-use crate::cli::Session;
-use crate::cli::commands::show::series::Form;
+use crate::cli::form::{Form, Shape};
+use crate::cli::{Session, choice};
 use crate::ops::series::Wanted;
 use crate::ops::{code, console};
+use crate::run::Run;
 use crate::run::id::RunId;
 use crate::tracker::Tracker;
 use crate::view;
+use crate::view::columns::Around;
 use crate::view::history::Commit;
 
 /// Show everything of one run
@@ -26,22 +28,27 @@ Examples:
   git xtrack show @ --code          With the uncommitted changes that ran
   git xtrack show @ --series loss   The points of a metric
   git xtrack show @ --console       What it printed
-  git xtrack show @ --json          For programs")]
+  git xtrack show --where 'accuracy > 0.97 and lr = 0.1'
+  git xtrack show @ --html > run.html
+  git xtrack show @ --format '{{ status }} {{ metrics.loss.last }}'")]
 pub struct Args {
     /// The run: id, short id, name, a unique prefix, `@`, `@~N`, `@all~N`
     #[arg(value_name = "RUN", default_value = "@")]
     run: String,
 
-    /// Print JSON
-    #[arg(long, conflicts_with_all = ["code", "history"])]
-    json: bool,
+    /// Show the one run that this holds of
+    #[arg(long = "where", value_name = "QUERY", conflicts_with = "run")]
+    query: Option<String>,
+
+    #[command(flatten)]
+    form: Form,
 
     /// Show the uncommitted changes that ran
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = WITHOUT_PARTS)]
     code: bool,
 
     /// Show who changed what, and when
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = WITHOUT_PARTS)]
     history: bool,
 
     /// Show the points of a metric: step, time, value
@@ -52,12 +59,8 @@ pub struct Args {
     #[arg(long, requires = "series")]
     all: bool,
 
-    /// With --series: print CSV
-    #[arg(long, requires = "series", conflicts_with = "json")]
-    csv: bool,
-
     /// Show what the command printed: the first of it, the last, and how much is left out
-    #[arg(long, conflicts_with_all = ["json", "code", "history", "series"])]
+    #[arg(long, conflicts_with_all = ["form", "code", "history", "series"])]
     console: bool,
 
     /// Go on as it prints more, until the run ends
@@ -65,19 +68,15 @@ pub struct Args {
     follow: bool,
 }
 
-impl Args {
-    fn form(&self) -> Form {
-        match self {
-            Args { json: true, .. } => Form::Json,
-            Args { csv: true, .. } => Form::Csv,
-            _ => Form::Columns,
-        }
-    }
-}
+/// The forms that are always of the whole run.
+const WITHOUT_PARTS: [&str; 5] = ["json", "ndjson", "csv", "tsv", "format"];
 
 /// Shows the run.
-pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
+pub fn run(mut args: Args, session: &Session) -> Result<ExitCode> {
     let tracker = session.tracker()?;
+    if let Some(question) = &args.query {
+        args.run = choice::only(session, &tracker, question)?.id.to_string();
+    }
     if args.console {
         return console(&tracker, &args, session);
     }
@@ -85,22 +84,31 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     let run = tracker.load(&id)?;
     if let Some(metric) = &args.series {
         let wanted = Wanted { metric: metric.clone(), all: args.all };
-        return series::show(&tracker, &run, &wanted, args.form(), session);
+        return series::show(&tracker, &run, &wanted, &args.form, session);
     }
-    if args.json {
-        session.json(&view::run::to_json(&run))?;
-        return Ok(ExitCode::SUCCESS);
+    match args.form.shape() {
+        Shape::Json => args.form.print_json(session, &view::run::to_json(&run))?,
+        Shape::Elements => args.form.print_elements(session, [Ok(view::run::to_json(&run))])?,
+        Shape::Table => {
+            let primary = tracker.config.primary.clone();
+            let around = Around { primary, ..Around::plain(tracker.now()) };
+            args.form.print_table(session, &view::log::exact(slice::from_ref(&run), None, &around).0)?;
+        }
+        Shape::Report => report(&tracker, &args, &run, session)?,
     }
-    let colour = session.takes_colour(&tracker.store);
-    let code = args.code.then(|| code::of_run(&tracker, &run, colour)).transpose()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report(tracker: &Tracker, args: &Args, run: &Run, session: &Session) -> Result<()> {
+    let colour = args.form.is_for_terminal() && session.takes_colour(&tracker.store);
+    let code = args.code.then(|| code::of_run(tracker, run, colour)).transpose()?;
     let options = view::run::ShowOptions {
         now: tracker.now(),
         history: args.history,
-        commits: commits(&tracker, &id)?,
+        commits: commits(tracker, &run.id)?,
         code,
     };
-    session.show(&tracker.store, &view::run::show(&run, &options))?;
-    Ok(ExitCode::SUCCESS)
+    args.form.print_report(session, &tracker.store, &view::run::show(run, &options))
 }
 
 /// What the run's command printed; of a run in progress what it prints, if it is to be followed.
@@ -128,7 +136,7 @@ fn console(tracker: &Tracker, args: &Args, session: &Session) -> Result<ExitCode
 
 /// The commits of the run's record, as the history tells them.
 fn commits(tracker: &Tracker, id: &RunId) -> Result<Vec<Commit>> {
-    let Some(tip) = tracker.store.run_tip(id)? else {
+    let Some(tip) = tracker.tip(id)? else {
         return Ok(Vec::new());
     };
     let commits = tracker.store.log_of(&tip)?.into_iter();

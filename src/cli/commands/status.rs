@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::cli::Session;
+use crate::cli::form::{Form, Shape};
 use crate::ops::live::status;
 use crate::view;
 
@@ -16,24 +17,30 @@ use crate::view;
 #[command(after_help = "\
 Examples:
   git xtrack status
+  git xtrack status --format '{{ name }} {{ step }}'
   git xtrack status --json | jq '.runs[].name'")]
 pub struct Args {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: Form,
 }
 
 /// Shows them.
 pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     let tracker = session.tracker()?;
     let status = status::status(&tracker);
-    if args.json {
-        session.json(&view::status::status_json(&status))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    if status.runs.is_empty() && status.unreadable.is_empty() {
+    let form = &args.form;
+    if form.shape() == Shape::Report && status.runs.is_empty() && status.unreadable.is_empty() {
         session.note("no run is in progress");
     }
-    session.show(&tracker.store, &view::status::status(&status, tracker.now()))?;
+    match form.shape() {
+        Shape::Json => form.print_json(session, &view::status::status_json(&status))?,
+        Shape::Elements => {
+            form.print_elements(session, status.runs.iter().map(view::status::run_json).map(Ok))?
+        }
+        Shape::Table => form.print_table(session, &view::status::exact(&status))?,
+        Shape::Report => {
+            form.print_report(session, &tracker.store, &view::status::status(&status, tracker.now()))?;
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }

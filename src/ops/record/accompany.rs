@@ -14,6 +14,7 @@ use crate::journal::event::{Begin, Body, Finish, PROTOCOL, RECORDER, Step};
 use crate::journal::folder::LiveFolder;
 use crate::journal::owner;
 use crate::journal::write::JournalWriter;
+use crate::ops::done;
 use crate::ops::live::away;
 use crate::ops::record::checkpoint::{Checkpoints, push};
 use crate::ops::record::child::{self, Ended};
@@ -80,8 +81,10 @@ pub fn accompany(
         // A resumed run has the name that its first attempt was given.
         draft.facts.name = tracker.load(&draft.facts.id).ok().and_then(|run| run.name);
     }
-    let summary =
-        is_recorded.then(|| summary::closing(&draft.facts, primary, usage.as_ref().map(system::describe)));
+    let summary = is_recorded.then(|| {
+        let closing = summary::closing(&draft.facts, primary, usage.as_ref().map(system::describe));
+        std::iter::once(closing).chain(done::same_as(tracker, &draft.facts)).collect::<Vec<_>>().join(" · ")
+    });
     Ok(outcome(tracker, draft.facts.id.clone(), exit, summary, remarks))
 }
 

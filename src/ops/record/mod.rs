@@ -39,6 +39,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result};
 
 use crate::error::Problem;
+use crate::ops::done;
 use crate::ops::record::given::Given;
 use crate::ops::record::harvest::Harvest;
 use crate::ops::record::place::{Places, text_or_bytes};
@@ -46,6 +47,7 @@ use crate::ops::record::redact::Redactor;
 use crate::run::attempt::{Code, Facts, Number, Status, Summary};
 use crate::run::id::{AttemptId, RunId, check_name, pet_name};
 use crate::run::value::{Table, Value};
+use crate::run::{Run, fingerprint};
 use crate::store::SnapshotLimits;
 use crate::tracker::Tracker;
 
@@ -98,6 +100,8 @@ pub struct Options {
     pub push: bool,
     /// Kinds and places of files that the command writes for other tools, and whose series become the run's.
     pub harvest: Vec<String>,
+    /// Whether the command is not started if a finished run did the same.
+    pub skip_if_done: bool,
     /// The command; without one, what is given is recorded.
     pub command: Vec<OsString>,
 }
@@ -188,6 +192,9 @@ pub fn record(tracker: &Tracker, options: &Options) -> Result<Outcome> {
     let has_command = !options.command.is_empty();
     let mut remarks = Remarks { tolerant: has_command && !options.strict, ..Remarks::default() };
     let draft = draft(tracker, options, &places, &mut remarks)?;
+    if let Some(done) = done(tracker, options, &draft, &mut remarks)? {
+        return skipped(tracker, options, &places, &done, remarks);
+    }
     if has_command {
         accompany::accompany(tracker, options, &places, draft, remarks)
     } else {
@@ -276,10 +283,40 @@ pub fn draft(tracker: &Tracker, options: &Options, places: &Places, remarks: &mu
     facts.scheduler = environment::scheduler();
     facts.ci = environment::ci();
     facts.code = code;
+    facts.fingerprint = fingerprint::begun(&facts);
     let environment =
         environment::environment(&options.command, &places.here, &config.environment, &redactor);
     let wanted = wanted(tracker, options, places);
     Ok(Draft { facts, environment, wanted, given })
+}
+
+/// The finished run that did the same, where such a one is enough.
+fn done(tracker: &Tracker, options: &Options, draft: &Draft, remarks: &mut Remarks) -> Result<Option<Run>> {
+    if !options.skip_if_done {
+        return Ok(None);
+    }
+    if draft.facts.fingerprint.is_none() {
+        let why = "whether this was run before cannot be told: it is not known exactly which code is to run";
+        remarks.note(why.to_owned());
+        remarks.hint("commit the changes, or let the snapshot take them".to_owned());
+        return Ok(None);
+    }
+    Ok(remarks.accept(done::finished_alike(tracker, &draft.facts))?.flatten())
+}
+
+/// Says that nothing was run, and of which run the results are.
+fn skipped(
+    tracker: &Tracker,
+    options: &Options,
+    places: &Places,
+    done: &Run,
+    remarks: Remarks,
+) -> Result<Outcome> {
+    if let Some(file) = &options.id_file {
+        id_file::write_id(&places.here.join(file), &done.id)?;
+    }
+    let summary = format!("not run: same as {}", done::described(done, tracker.now()));
+    Ok(outcome(tracker, done.id.clone(), 0, Some(summary), remarks))
 }
 
 /// The made-up name of a keyed run: its pieces come to the same one, wherever they run.

@@ -6,28 +6,18 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::cli::Session;
+use crate::cli::form::{Form, Shape};
 use crate::ops::series::{self, Wanted};
 use crate::run::Run;
 use crate::tracker::Tracker;
-use crate::view::series::{Options, columns, csv, json};
-
-/// In which form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// For people.
-    Columns,
-    /// For programs.
-    Json,
-    /// For spreadsheets.
-    Csv,
-}
+use crate::view::series::{Options, columns, csv, elements, json, lines, report, tsv};
 
 /// Shows the points of a metric; what keeps them from being all there is goes to stderr.
 pub fn show(
     tracker: &Tracker,
     run: &Run,
     wanted: &Wanted,
-    form: Form,
+    form: &Form,
     session: &Session,
 ) -> Result<ExitCode> {
     let answer = series::of_run(tracker, run, wanted)?;
@@ -35,10 +25,17 @@ pub fn show(
         session.warn(note);
     }
     let options = Options { all: wanted.all, is_cut: io::stdout().is_terminal() };
-    match form {
-        Form::Json => session.out(&json(&answer.series, options))?,
-        Form::Csv => session.out(&csv(&answer.series, options))?,
-        Form::Columns => session.page(&tracker.store, &columns(&answer.series, options))?,
+    let series = &answer.series;
+    match form.shape() {
+        Shape::Json => session.out(&json(series, options))?,
+        Shape::Elements if form.ndjson => session.out(&lines(series, options))?,
+        Shape::Elements => form.print_elements(session, elements(series, options).map(Ok))?,
+        Shape::Table if form.tsv => session.out(&tsv(series, options))?,
+        Shape::Table => session.out(&csv(series, options))?,
+        Shape::Report if form.is_for_terminal() => session.page(&tracker.store, &columns(series, options))?,
+        Shape::Report => {
+            form.print_report(session, &tracker.store, &report(run, &wanted.metric, series, options))?
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
