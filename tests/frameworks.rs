@@ -77,13 +77,13 @@ fn heavy_tensors() {
 }
 
 /// Libraries that are installed together.
-struct Group {
+pub struct Group {
     /// The file that pins them.
-    requirements: &'static str,
+    pub requirements: &'static str,
     /// The variables any of which asks for them.
-    variables: &'static [&'static str],
+    pub variables: &'static [&'static str],
     /// Whether it is tested unasked where its libraries are there.
-    is_quick: bool,
+    pub is_quick: bool,
 }
 
 impl Group {
@@ -104,7 +104,7 @@ impl Group {
     }
 
     /// The Python that has these libraries, or why there is none.
-    fn python(&self) -> Result<PathBuf, String> {
+    pub fn python(&self) -> Result<PathBuf, String> {
         let is_asked_for =
             self.variables.iter().any(|name| std::env::var_os(name).is_some_and(|value| value == "1"));
         let not_asked_for = || Err(format!("{}=1 installs what it needs, and runs it", self.variables[0]));
@@ -184,6 +184,6 @@ fn said_by(command: &mut Command) -> Result<Vec<u8>, String> {
 }
 
 /// Past the test runner, which shows what a test prints only where it fails.
-fn say(text: &str) {
+pub fn say(text: &str) {
     let _ = std::io::stderr().lock().write_all(format!("{text}\n").as_bytes());
 }

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 /// The modules, lowest first: a module may use those on earlier lines only.
 const LAYERS: &[&[&str]] = &[
-    &["error", "human", "series"],                                  // know nothing
-    &["run"],                                                       // what a run is; pure
+    &["error", "human", "series", "statistics"], // know nothing
+    &["run"],                                    // what a run is; pure
     &["query", "render", "config", "store", "artifact", "journal"], // strangers to one another
-    &["index"],                                                     // a cache of the store
-    &["tracker"],                                                   // opens and joins them
-    &["ops"],                                                       // use cases; nothing prints
-    &["view"], // answers: the JSON contract and the blocks shown
+    &["index"],                                  // a cache of the store
+    &["tracker"],                                // opens and joins them
+    &["ops"],                                    // use cases; nothing prints
+    &["view"],                                   // answers: the JSON contract and the blocks shown
     &["serve"],
     &["cli"],
 ];
@@ -31,6 +31,15 @@ const KEPT: &[(&str, &str)] = &[
     ("sysinfo", "ops"),
     ("nvml_wrapper", "ops"),
     ("prost", "ops"),
+    ("rusqlite", "index"),
+    ("plotters", "render"),
+    ("plotly", "render"),
+    ("png", "render"),
+    ("epaint_default_fonts", "render"),
+    ("minijinja", "render"),
+    ("statrs", "statistics"),
+    ("smartcore", "statistics"),
+    ("indicatif", "cli"),
 ];
 
 /// Names that say nothing of what a file knows.

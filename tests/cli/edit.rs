@@ -99,3 +99,86 @@ fn edits_of_two_at_once_are_both_kept() {
     });
     assert_eq!(show(&repo, "a")["tags"].as_array().map(Vec::len), Some(8));
 }
+
+#[test]
+fn an_experiment_is_renamed_by_a_question() {
+    let repo = Repo::new();
+    for index in 0..14 {
+        let experiment = if index < 12 { "digits" } else { "other" };
+        repo.xtrack(&["record", "--name", &format!("r{index}"), "-e", experiment, "-p", "lr=0.1"]).ok();
+    }
+    let rename = ["edit", "--where", "experiment = digits", "--experiment", "mnist"];
+    let output = repo.xtrack(&rename);
+    assert_eq!(output.code, 2);
+    assert_eq!(
+        output.stderr,
+        "error: this is about 12 runs, and nobody is here to agree\nhint: --yes agrees; --dry-run lists them\n"
+    );
+    let output = repo.xtrack(&[&rename[..], &["--dry-run"]].concat()).ok();
+    assert_eq!(output.stdout.lines().count(), 12, "{}", output.stdout);
+    assert_eq!(output.stderr, "12 runs; nothing is changed\n");
+    assert_eq!(repo.git(&["rev-list", "--count", "--glob=refs/runs/*"]).trim(), "14");
+    let output = repo.xtrack(&[&rename[..], &["--yes"]].concat()).ok();
+    assert_eq!(output.stderr, "edited 12 runs\n");
+    assert_eq!(show(&repo, "r3")["experiment"], "mnist");
+    assert_eq!(repo.xtrack(&rename).ok().stderr, "no runs match\n");
+    // Up to ten are not asked about, and each is told.
+    let output = repo.xtrack(&["edit", "--where", "experiment = other", "--experiment", "mnist"]).ok();
+    assert_eq!(output.stderr.lines().count(), 3, "{}", output.stderr);
+    repo.assert_sound();
+}
+
+#[test]
+fn one_that_fails_does_not_stop_the_others() {
+    let repo = Repo::new();
+    for index in 0..20 {
+        let param = if index == 7 { "rate=0.1" } else { "lr=0.1" };
+        repo.xtrack(&["record", "--name", &format!("r{index}"), "-p", param]).ok();
+    }
+    let output = repo.xtrack(&["edit", "--where", "name ~ 'r'", "--correct", "lr=0.5", "--yes"]);
+    assert_eq!(output.code, 1);
+    let lines: Vec<&str> = output.stderr.lines().collect();
+    assert_eq!(lines.last(), Some(&"edited 19 runs, 1 failed"));
+    assert!(lines[0].starts_with("error: run '") && lines[0].contains("no param \"lr\""), "{}", lines[0]);
+    assert_eq!(show(&repo, "r8")["params"]["lr"], 0.5);
+}
+
+#[test]
+fn short_forms_take_questions_and_names_narrow_them() {
+    let repo = Repo::new();
+    for name in ["a", "b", "c"] {
+        repo.xtrack(&["record", "--name", name, "-p", &format!("x={name}")]).ok();
+    }
+    repo.xtrack(&["tag", "--where", "x in ('a', 'b')", "+good", "old"]).ok();
+    repo.xtrack(&["note", "--where", "has tag good", "fine"]).ok();
+    assert_eq!(show(&repo, "a")["tags"], serde_json::json!(["good", "old"]));
+    assert_eq!(show(&repo, "b")["notes"][0]["text"], "fine");
+    assert_eq!(show(&repo, "c")["notes"], serde_json::json!([]));
+    repo.xtrack(&["rm", "b", "c", "--where", "has tag good"]).ok();
+    assert_eq!(repo.xtrack(&["log", "--oneline"]).stdout.lines().count(), 2);
+    let output = repo.xtrack(&["restore", "--where", "x = 'b'"]).ok();
+    assert!(output.stderr.starts_with("edited "), "{}", output.stderr);
+    assert_eq!(repo.xtrack(&["log", "--oneline"]).stdout.lines().count(), 3);
+    let shown = repo.xtrack(&["show", "--where", "x = 'c'", "--format", "{{ name }}"]).ok().stdout;
+    assert_eq!(shown.trim(), "c");
+    let output = repo.xtrack(&["show", "--where", "has x"]);
+    assert_eq!(output.code, 2);
+    assert!(output.stderr.contains("3 runs match, and one is wanted: '"), "{}", output.stderr);
+    assert_eq!(repo.xtrack(&["show", "--where", "x = 'z'"]).code, 4);
+    assert_eq!(repo.xtrack(&["tag", "a"]).code, 2);
+    assert_eq!(repo.xtrack(&["edit", "--name", "x"]).code, 2);
+}
+
+#[test]
+fn many_edits_land_in_every_kind_of_repository() {
+    for options in [&["--ref-format=reftable"][..], &["--object-format=sha256"], &[]] {
+        let repo = Repo::with(options, "work");
+        for index in 0..20 {
+            repo.xtrack(&["record", "--name", &format!("r{index}")]).ok();
+        }
+        let output = repo.xtrack(&["tag", "--where", "name ~ 'r'", "+all", "--yes"]).ok();
+        assert_eq!(output.stderr, "edited 20 runs\n", "{options:?}");
+        assert_eq!(repo.xtrack(&["log", "--where", "has tag all", "--oneline"]).stdout.lines().count(), 20);
+        repo.assert_sound();
+    }
+}

@@ -139,7 +139,7 @@ fn a_metric_that_is_not_there_is_named_with_those_that_are() {
     hint: did you mean 'loss'?
     hint: it has loss, lr, test/accuracy
     ");
-    let output = repo.xtrack(&["show", "quiet-otter", "--csv"]);
+    let output = repo.xtrack(&["show", "quiet-otter", "--all"]);
     assert_eq!(output.code, 2);
     assert!(output.stderr.contains("--series <METRIC>"), "{}", output.stderr);
 }

@@ -10,7 +10,7 @@ mod calls;
 mod clock;
 mod container;
 mod crowd;
-mod disk;
+pub mod disk;
 mod faults;
 mod kills;
 mod logger;
