@@ -23,7 +23,7 @@ use xtrack::run::value::Value;
 use crate::frameworks::Group;
 
 const MLFLOW: Group =
-    Group { requirements: "../query/requirements.txt", variables: &["XTRACK_FRAMEWORKS"], is_quick: true };
+    Group { requirements: "../query/requirements.txt", variables: &["XTRACK_MLFLOW"], is_quick: false };
 
 /// How many runs there are.
 const RUNS: usize = 200;
@@ -48,7 +48,7 @@ const PARAMS: &[(&str, &str)] = &[
     ("\"\"", ""),
     ("\"été\"", "été"),
     ("[64, 32]", "[64, 32]"),
-    ("[0.5, \"x\", null]", "[0.5, 'x', None]"),
+    ("[0.5, \"x\", true]", "[0.5, 'x', True]"),
 ];
 const PARAM_NAMES: &[&str] = &["lr", "model.depth", "opt name", "seed", "flag", "data/path"];
 const METRIC_NAMES: &[&str] = &["acc", "val loss", "loss.min", "f1", "val/top-5"];
