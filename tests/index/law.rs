@@ -182,8 +182,14 @@ fn bare(run: &mut Run) {
 
 fn cases(default: u32) -> ProptestConfig {
     let asked = std::env::var("XTRACK_PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    // The quick form asks the same each time; the long one looks further.
+    let rng_seed = match asked {
+        None => proptest::test_runner::RngSeed::Fixed(1),
+        Some(_) => proptest::test_runner::RngSeed::Random,
+    };
     ProptestConfig {
         failure_persistence: None,
+        rng_seed,
         max_shrink_time: 60_000,
         ..ProptestConfig::with_cases(asked.unwrap_or(default))
     }
