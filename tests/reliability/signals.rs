@@ -8,9 +8,10 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::reliability::logger::{self, kill};
-use crate::reliability::trials;
+use crate::reliability::{skip, trials};
 use crate::support::Repo;
 use crate::support::live::json;
+use crate::support::repo::run;
 
 /// Logs until a file named `stop` is there, and acknowledges each point. Its process id goes to `pid`.
 const TRAINING: &str = r#"
@@ -151,6 +152,30 @@ fn every_signal_to_everyone() {
     }
     repo.git(&["fsck", "--strict", "--full", "--no-dangling", "--no-progress"]);
     eprintln!("{} signals x 3 targets x {count}: each ended as it should", SIGNALS.len());
+}
+
+#[test]
+fn a_recorder_in_a_container_hears_of_what_is_outside() {
+    // Its session, and its group, belong to processes outside, which have no number inside.
+    let inside = ["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"];
+    let can = std::process::Command::new("unshare").args(inside).arg("true").status();
+    if !can.is_ok_and(|status| status.success()) {
+        return skip("unshare --pid");
+    }
+    let repo = repository();
+    let script = r#"
+        "$0" record --no-snapshot -- sh -c 'trap "exit 5" HUP; touch pid; until [ -e stop ]; do sleep 0.01; done' &
+        until [ -e pid ]; do sleep 0.01; done
+        kill -HUP $!
+        wait $!
+    "#;
+    let mut command = repo.command("unshare");
+    command.args(inside).args(["sh", "-c", script, env!("CARGO_BIN_EXE_git-xtrack")]);
+    let output = run(&mut command);
+    repo.write("stop", "");
+    assert_eq!(output.code, 5, "{}", output.stderr);
+    let recorded = json(&repo, &["show", "@", "--json"]);
+    assert_eq!((&recorded["status"], &recorded["exit_code"]), (&"killed".into(), &5.into()));
 }
 
 #[test]

@@ -208,19 +208,20 @@ mod system {
     }
 
     fn is_session_leader() -> bool {
-        rustix::process::getsid(None) == Ok(rustix::process::getpid())
+        nix::unistd::getsid(None) == Ok(nix::unistd::getpid())
     }
 
-    /// Whether this is the shell at the terminal, and we are a job of its own.
+    /// Whether this is the shell at the terminal, and we are a job of its own. A shell outside of our container sends
+    /// under no number, and its session has none here.
     fn is_job_of(shell: Option<Pid>) -> bool {
-        let leader = rustix::process::getsid(None).ok();
-        shell.is_some() && shell == leader && rustix::process::getpgrp() != leader.unwrap_or(Pid::INIT)
+        let shell = shell.map(|shell| nix::unistd::Pid::from_raw(shell.as_raw_pid()));
+        shell.is_some() && shell == nix::unistd::getsid(None).ok() && shell != Some(nix::unistd::getpgrp())
     }
 
     /// Whether this process is in the foreground of its terminal, whose ^C then reaches the command without us.
     fn is_in_foreground() -> bool {
         let group = std::fs::File::open("/dev/tty").ok().and_then(|tty| rustix::termios::tcgetpgrp(tty).ok());
-        group == Some(rustix::process::getpgrp())
+        group.is_some_and(|group| group.as_raw_pid() == nix::unistd::getpgrp().as_raw())
     }
 
     /// Whether we were started with the signal ignored (`nohup`), which the command must inherit.

@@ -169,7 +169,7 @@ impl Pump {
     /// Starts it. It is a group of its own until it can take signals, so that a ^C meanwhile does not end it.
     fn start(capture: &Capture, sources: Vec<Channel>) -> io::Result<Self> {
         let (line, other) = UnixStream::pair()?;
-        let group = rustix::process::getpgrp().as_raw_nonzero().to_string();
+        let group = nix::unistd::getpgrp().to_string();
         let mut command = Command::new(std::env::current_exe()?);
         command.arg0("git-xtrack").arg(pump::COMMAND).arg(group).arg(&capture.folder);
         command.stdin(OwnedFd::from(other)).process_group(0);
