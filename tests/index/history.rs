@@ -107,24 +107,25 @@ pub fn happen(repo: &Repo, event: &Event) {
         }
         Event::Bury(run) => {
             let stone =
-                "format = 1\nid = \"x\"\nby = \"a\"\nat = \"2026-01-01T00:00:00.000000Z\"\nwhy = \"b\"\n";
-            let blob = repo.git_stdin(&["hash-object", "-w", "--stdin"], stone);
+                "format = 1\nid = \"x\"\nby = \"a\"\nat = \"2026-01-01T00:00:00.000000Z\"\nwhy = ";
+            let stone = format!("{stone}\"{run}\"\n");
+            let blob = repo.git_stdin(&["hash-object", "-w", "--stdin"], &stone);
             let tree = repo.git_stdin(&["mktree"], &format!("100644 blob {blob}\ttombstone.toml\n"));
             let commit = repo.git(&["commit-tree", "-m", "stone", &tree]);
             repo.git(&["update-ref", &name(*run), &commit]);
         }
         Event::Lose(run) => {
-            if let Some(tip) = tip(*run) {
-                let tree = repo.try_git(&["rev-parse", "--quiet", "--verify", &format!("{tip}^{{tree}}")]);
-                if tree.code != 0 {
-                    return;
-                }
-                let tree = tree.stdout.trim();
-                let path = format!(".git/objects/{}/{}", &tree[..2], &tree[2..]);
-                let _ = std::fs::remove_file(repo.path().join(path));
-                // A tip that stays says that its record stays: what was read of it before is remembered.
-                let _ = std::fs::remove_file(repo.path().join(".git/xtrack/index.sqlite"));
+            // What is lost while no ref moves, an index that has read it cannot know: so the ref moves first.
+            let Some(tip) = tip(*run) else { return };
+            let tree = repo.git(&["rev-parse", &format!("{tip}^{{tree}}")]);
+            let all = repo.git(&["for-each-ref", "--format=%(tree)"]);
+            if all.lines().filter(|other| *other == tree).count() > 1 {
+                return;
             }
+            let commit = repo.git(&["commit-tree", "-m", "again", "-p", &tip, &tree]);
+            repo.git(&["update-ref", &name(*run), &commit]);
+            let path = format!(".git/objects/{}/{}", &tree[..2], &tree[2..]);
+            let _ = std::fs::remove_file(repo.path().join(path));
         }
         Event::Delete(run) => drop(repo.try_git(&["update-ref", "-d", &name(*run)])),
         Event::Rewind(run) => drop(repo.try_git(&["update-ref", &name(*run), &format!("{}~", name(*run))])),
