@@ -7,7 +7,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, anyhow};
 use rusqlite::config::DbConfig;
@@ -15,7 +15,6 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::index::place::Place;
 use crate::index::schema;
-use crate::store;
 
 /// What every seal begins with.
 const MAGIC: &str = "xtrack index 1";
@@ -42,7 +41,7 @@ impl Seal {
     /// Reads the seal of an index; none if there is none, or if the database is not as it says.
     pub fn of(place: &Place) -> Option<Self> {
         let seal = Self::parse(&fs::read_to_string(&place.lock).ok()?)?;
-        (store::stamp(&place.file).as_ref() == Some(&seal.stamp)).then_some(seal)
+        (stamp(&place.file).as_ref() == Some(&seal.stamp)).then_some(seal)
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -83,7 +82,7 @@ impl Lock {
 
     /// Says that the database is sound as it now stands, and reflects refs that stood so.
     pub fn seal(&mut self, place: &Place, standing: &str) -> Result<()> {
-        let stamp = store::stamp(&place.file).ok_or_else(|| anyhow!("the index has gone"))?;
+        let stamp = stamp(&place.file).ok_or_else(|| anyhow!("the index has gone"))?;
         self.write(&Seal { stamp, standing: standing.to_owned() }.written())
     }
 
@@ -158,6 +157,13 @@ pub(super) fn replace(place: &Place, lock: &mut Lock, standing: &str) -> Result<
     remove(&place.journal())?;
     fs::rename(&growing, &place.file)?;
     lock.seal(place, standing)
+}
+
+/// Size and time of the last change: a copy that keeps them is as good as the original.
+fn stamp(path: &Path) -> Option<String> {
+    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(format!("{},{}", metadata.len(), modified.as_nanos()))
 }
 
 /// Removes a file, or whatever lies in its place; it need not be there.

@@ -169,7 +169,8 @@ fn merged(loose: Vec<RunRef>, packed: Vec<RunRef>) -> Vec<RefRow> {
     rows
 }
 
-fn ref_row(row: &Row<'_>) -> rusqlite::Result<Result<RefRow>> {
+/// A ref from its row.
+pub(super) fn ref_row(row: &Row<'_>) -> rusqlite::Result<Result<RefRow>> {
     let hex = |bytes: Option<Vec<u8>>| bytes.map(|bytes| oid(&bytes));
     let (id, place): (String, String) = (row.get(0)?, row.get(1)?);
     let (packed, loose) = (hex(row.get(2)?), hex(row.get(3)?));

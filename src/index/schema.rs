@@ -45,7 +45,7 @@ CREATE TABLE run(
     command TEXT
 );
 CREATE TABLE free(run INTEGER PRIMARY KEY);
-CREATE TABLE brief(run INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+CREATE TABLE brief(run INTEGER PRIMARY KEY, code INTEGER, tip BLOB NOT NULL, remote TEXT, bytes BLOB NOT NULL);
 CREATE TABLE code(
     code INTEGER PRIMARY KEY, uses INTEGER NOT NULL, digest BLOB NOT NULL UNIQUE, commit_id TEXT, tree TEXT, branch TEXT,
     patch_id TEXT, dirty INTEGER NOT NULL, bytes BLOB NOT NULL
@@ -89,6 +89,7 @@ CREATE INDEX run_deleted ON run(run) WHERE deleted;
 CREATE INDEX run_damaged ON run(run) WHERE damage IS NOT NULL;
 CREATE INDEX run_fetched ON run(run) WHERE remote IS NOT NULL;
 CREATE INDEX ref_loose ON ref(id) WHERE loose IS NOT NULL;
+CREATE INDEX ref_fetched ON ref(id) WHERE place <> '';
 CREATE INDEX param_by_value ON param(name, value, type, run);
 CREATE INDEX metric_by_value ON metric(name, shown, run, own, last, min, max);
 CREATE INDEX metric_rough ON metric(name, run) WHERE own & 4;

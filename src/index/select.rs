@@ -9,13 +9,13 @@ use crate::index::find::{Finder, Found};
 use crate::index::rows::oid;
 use crate::index::set::Set;
 use crate::index::values::{Definitions, Values};
-use crate::index::{Damage, Index, Now, brief, count};
+use crate::index::{Damage, Index, Now, brief, count, fresh};
 use crate::query::order::{Key, Order, Sorted};
 use crate::query::{Attribute, Bound, Field, Outside, Part};
 use crate::run::Run;
 use crate::run::attempt::Code;
 use crate::run::id::RunId;
-use crate::store::Oid;
+use crate::store::{Oid, Stray, strays};
 
 /// What is asked of the index.
 pub struct Ask<'a> {
@@ -105,6 +105,24 @@ impl Index {
         }
         found.sort();
         Ok(found)
+    }
+
+    /// Of these runs those that a remote has otherwise than we do, as it was last fetched: our tip, the remote, its tip.
+    pub fn strays(&self, ids: &[&RunId]) -> Result<Vec<Stray>> {
+        let any = "SELECT EXISTS(SELECT 1 FROM ref INDEXED BY ref_fetched WHERE place <> '')";
+        if !self.connection.query_row(any, [], |row| row.get(0))? {
+            return Ok(Vec::new());
+        }
+        let mut statement =
+            self.connection.prepare("SELECT id, place, packed, loose FROM ref WHERE id = ?")?;
+        let mut refs = Vec::new();
+        for id in ids {
+            for row in statement.query_map([id.as_str()], fresh::ref_row)? {
+                refs.extend(row??.target());
+            }
+        }
+        count::add(refs.len() as u64);
+        Ok(strays(refs))
     }
 
     fn select_now(&self, ask: &Ask<'_>, asked: &mut Asked<'_>) -> Result<Answer> {
@@ -315,7 +333,7 @@ impl Decoder<'_> {
         define: &dyn Fn(&mut Run),
         mut take: impl FnMut(i64, FoundRun) -> Result<()>,
     ) -> Result<()> {
-        let query = "SELECT bytes, code, tip, remote FROM brief JOIN run USING (run) WHERE run = ?";
+        let query = "SELECT bytes, code, tip, remote FROM brief WHERE run = ?";
         let index = self.index;
         let mut statement = index.connection.prepare_cached(query)?;
         for run in runs.iter() {

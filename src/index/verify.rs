@@ -19,7 +19,8 @@ const CONTENT: &[(&str, &str)] = &[
          experiment, user, host, signal, parent, run_group, key, command FROM run LEFT JOIN code USING (code)
          ORDER BY run.id",
     ),
-    ("whole runs", "SELECT id, bytes FROM brief JOIN run USING (run) ORDER BY id"),
+    ("whole runs", "SELECT id, digest, brief.tip, brief.remote, brief.bytes FROM run JOIN brief USING (run)
+         LEFT JOIN code ON code.code = brief.code ORDER BY id"),
     (
         "params",
         "SELECT id, text, type, value, whole FROM param JOIN name USING (name) JOIN run USING (run) ORDER BY id, text",

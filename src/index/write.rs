@@ -70,7 +70,7 @@ impl<'c> Writer<'c> {
             free: free.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?,
             run: insert("run", 21)?,
             damaged: insert("run(run, id, tip, remote, damage, is_lasting, deleted)", 7)?,
-            brief: insert("brief", 2)?,
+            brief: insert("brief", 5)?,
             param: insert("param", 5)?,
             metric: insert("metric", 12)?,
             tag: insert("tag", 4)?,
@@ -141,7 +141,7 @@ impl<'c> Writer<'c> {
                 &texts[8],
             ],
         )?;
-        bind(&mut self.brief, &[&run, &content.brief])?;
+        bind(&mut self.brief, &[&run, &code, &tip, &rows.tip.remote, &content.brief])?;
         for row in &content.params {
             let name = self.name(PARAM, &row.name)?;
             bind(&mut self.param, &[&run, &name, &(row.kind as i64), &row.value, &row.whole])?;

@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use anyhow::Result;
 
+use crate::error::Problem;
 use crate::index::{Ask, Asked, FoundRun, Index};
 use crate::ops::select::code::{Changes, place_in};
 use crate::query::order::Order;
@@ -17,8 +18,11 @@ use crate::query::{Bound, Condition, Query, Vocabulary};
 use crate::run::attempt::Code;
 use crate::run::id::RunId;
 use crate::run::{PIN, Run};
-use crate::store::Range;
+use crate::store::{Range, Stray, strays};
 use crate::tracker::{Damaged, Level, Loaded, Tracker};
+
+/// How far a chain is followed to tell whether a remote has more of it.
+const CHAIN_MAX: usize = 100;
 
 /// What is wanted of the runs.
 #[derive(Debug, Clone, Default)]
@@ -52,7 +56,8 @@ pub struct Wanted {
 pub struct Selected {
     /// The runs in the order wanted, and those that could not be read.
     pub loaded: Loaded,
-    /// Why a run is in the range though its commit is not; where it is from, if it is not one of ours yet.
+    /// Why a run is in the range though its commit is not; where it is from, if it is not one of ours yet, or where there
+    /// is more of it.
     pub marks: HashMap<RunId, String>,
     /// What a person should know, such as the nearest name to one that no run has.
     pub notes: Vec<String>,
@@ -73,43 +78,43 @@ struct Question<'a> {
 
 /// The runs of the repository that are wanted.
 pub fn select(tracker: &Tracker, wanted: &Wanted) -> Result<Selected> {
-    // What cannot be understood is refused before the runs are read.
-    let query = wanted.query.as_deref().map(Query::parse).transpose()?;
-    let range = wanted.range.as_deref().map(|range| tracker.store.range(range)).transpose()?;
-    let ids = match wanted.names.is_empty() {
-        true => None,
-        false => Some(tracker.resolve_all(&wanted.names)?.into_iter().collect()),
-    };
-    let question = Question { wanted, query, range, ids, hidden: tracker.hidden() };
-    let mut selected = match tracker.index() {
-        Some(index) => match question.ask_index(tracker, &index) {
-            // Whatever it is, the runs themselves tell.
-            Err(error) => {
-                if !is_said_of_question(&error) {
-                    index.distrust();
-                }
-                question.ask_runs(tracker)?
-            }
-            Ok(selected) => selected,
-        },
-        None => question.ask_runs(tracker)?,
-    };
-    question.mark(&mut selected);
-    Ok(selected)
+    let question = Question::understand(tracker, wanted)?;
+    let Some(index) = tracker.index() else { return question.scan(tracker) };
+    match question.ask_index(tracker, &index) {
+        // Whatever is wrong with the index, the runs themselves tell.
+        Err(error) if !error.chain().any(|cause| cause.is::<Problem>()) => {
+            index.distrust();
+            question.scan(tracker)
+        }
+        answered => answered,
+    }
 }
 
 /// The same, without the index: what it is compared with.
 pub fn select_by_scan(tracker: &Tracker, wanted: &Wanted) -> Result<Selected> {
-    let query = wanted.query.as_deref().map(Query::parse).transpose()?;
-    let range = wanted.range.as_deref().map(|range| tracker.store.range(range)).transpose()?;
-    let ids = match wanted.names.is_empty() {
-        true => None,
-        false => Some(tracker.resolve_all(&wanted.names)?.into_iter().collect()),
-    };
-    let question = Question { wanted, query, range, ids, hidden: tracker.hidden() };
-    let mut selected = question.ask_runs(tracker)?;
-    question.mark(&mut selected);
-    Ok(selected)
+    Question::understand(tracker, wanted)?.scan(tracker)
+}
+
+impl<'a> Question<'a> {
+    /// What cannot be understood is refused before the runs are read.
+    fn understand(tracker: &Tracker, wanted: &'a Wanted) -> Result<Self> {
+        let query = wanted.query.as_deref().map(Query::parse).transpose()?;
+        let range = wanted.range.as_deref().map(|range| tracker.store.range(range)).transpose()?;
+        let ids = match wanted.names.is_empty() {
+            true => None,
+            false => Some(tracker.resolve_all(&wanted.names)?.into_iter().collect()),
+        };
+        Ok(Self { wanted, query, range, ids, hidden: tracker.hidden() })
+    }
+
+    fn scan(&self, tracker: &Tracker) -> Result<Selected> {
+        let mut selected = self.ask_runs(tracker)?;
+        let refs = tracker.store.run_refs()?;
+        let shown: HashSet<&RunId> = selected.loaded.runs.iter().map(|run| &run.id).collect();
+        let refs = refs.into_iter().filter(|found| shown.contains(&found.id)).collect();
+        self.mark(tracker, &mut selected, &strays(refs));
+        Ok(selected)
+    }
 }
 
 impl Question<'_> {
@@ -170,7 +175,10 @@ impl Question<'_> {
         }
         notes.extend(outside.into_notes());
         self.put_pins_first(&mut loaded.runs);
-        Ok(Selected { loaded, notes, total: answer.total, marks: HashMap::new(), known })
+        let strays = index.strays(&loaded.runs.iter().map(|run| &run.id).collect::<Vec<_>>())?;
+        let mut selected = Selected { loaded, notes, total: answer.total, marks: HashMap::new(), known };
+        self.mark(tracker, &mut selected, &strays);
+        Ok(selected)
     }
 
     /// Puts the pinned runs before the others, each in their order.
@@ -245,23 +253,25 @@ impl Question<'_> {
     }
 
     /// Says of the runs what is not plain to see.
-    fn mark(&self, selected: &mut Selected) {
+    fn mark(&self, tracker: &Tracker, selected: &mut Selected, strays: &[Stray]) {
+        let mut newer: HashMap<&RunId, String> = HashMap::new();
+        for stray in strays {
+            // What cannot be told is not said.
+            if tracker.store.descends(&stray.remote_tip, &stray.tip, CHAIN_MAX).unwrap_or_default() {
+                newer.entry(&stray.id).or_insert_with(|| format!("newer on {}", stray.remote));
+            }
+        }
         for run in &selected.loaded.runs {
             let place =
                 self.range.as_ref().zip(run.code.as_ref()).and_then(|(range, code)| place_in(range, code));
-            let remote = selected.loaded.remotes.get(&run.id).map(String::as_str);
-            let words: Vec<&str> =
-                place.filter(|place| !place.is_empty()).into_iter().chain(remote).collect();
+            let place = place.filter(|place| !place.is_empty());
+            let remote = selected.loaded.remotes.get(&run.id).or(newer.get(&run.id)).map(String::as_str);
+            let words: Vec<&str> = place.into_iter().chain(remote).collect();
             if !words.is_empty() {
                 selected.marks.insert(run.id.clone(), words.join(", "));
             }
         }
     }
-}
-
-/// Whether a failure is one of what was asked, not of the index.
-fn is_said_of_question(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.is::<crate::error::Problem>())
 }
 
 impl Wanted {

@@ -44,8 +44,9 @@ use crate::store::refs::{PackedRefs, Signer};
 
 pub use crate::store::count::{Counts, counts};
 pub use crate::store::identity::Identity;
-pub use crate::store::platform::stamp;
-pub use crate::store::tips::{LooseRuns, RunRef, RunTip, Standing, doubt_loose, effective, remote_of};
+pub use crate::store::tips::{
+    LooseRuns, RunRef, RunTip, Standing, Stray, doubt_loose, effective, remote_of, strays,
+};
 
 /// An object's id in lower-case hex.
 pub type Oid = String;

@@ -160,11 +160,6 @@ impl Stamp {
     }
 }
 
-/// By what a file is told apart from others of its name, as a word; `None` if there is none.
-pub fn stamp(path: &Path) -> Option<String> {
-    Stamp::of(path).map(|stamp| stamp.to_string())
-}
-
 impl std::fmt::Display for Stamp {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Stamp(inode, size, modified, changed) = self;

@@ -2,7 +2,7 @@
 //!
 //! Whatever is read may come from anybody: modes, depth and counts are checked before bytes are used.
 
-use std::collections::{BTreeMap, BinaryHeap, HashSet};
+use std::collections::{BTreeMap, BinaryHeap, HashSet, VecDeque};
 
 use anyhow::{Context, Result};
 use gix::ObjectId;
@@ -107,6 +107,20 @@ impl Store {
             }
         }
         Ok(log)
+    }
+
+    /// Whether one commit came from another, as far as `count_max` commits tell.
+    pub fn descends(&self, commit: &Oid, ancestor: &Oid, count_max: usize) -> Result<bool> {
+        let ancestor = object_id(self, ancestor)?;
+        let mut seen = HashSet::new();
+        let mut open = VecDeque::from([object_id(self, commit)?]);
+        while let Some(id) = open.pop_front().filter(|_| seen.len() < count_max) {
+            if id == ancestor {
+                return Ok(true);
+            }
+            open.extend(self.parents_of(id)?.into_iter().filter(|parent| seen.insert(*parent)));
+        }
+        Ok(false)
     }
 
     /// A commit's own date, in seconds since 1970.

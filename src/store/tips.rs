@@ -87,6 +87,40 @@ pub fn effective(mut refs: Vec<RunRef>) -> Vec<RunTip> {
     refs.into_iter().map(tip).collect()
 }
 
+/// A run that a remote has otherwise than we do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stray {
+    /// The run.
+    pub id: RunId,
+    /// Where our chain of it ends.
+    pub tip: Oid,
+    /// The remote.
+    pub remote: String,
+    /// Where its chain ended when it was last fetched.
+    pub remote_tip: Oid,
+}
+
+/// Of all refs of runs those that differ from ours.
+pub fn strays(mut refs: Vec<RunRef>) -> Vec<Stray> {
+    refs.sort();
+    let mut found = Vec::new();
+    let mut ours: Option<RunRef> = None;
+    for one in refs {
+        let known = ours.as_ref().filter(|ours| ours.id == one.id);
+        match (remote_of(&one.place), known) {
+            (None, _) => ours = Some(one),
+            (Some(remote), Some(known)) if known.tip != one.tip => found.push(Stray {
+                tip: known.tip.clone(),
+                remote: remote.to_owned(),
+                id: one.id.clone(),
+                remote_tip: one.tip,
+            }),
+            _ => {}
+        }
+    }
+    found
+}
+
 impl Store {
     /// Below which prefix the refs of our runs lie.
     pub fn runs_prefix(&self) -> &str {
@@ -95,26 +129,24 @@ impl Store {
 
     /// Every run, ours or fetched, sorted by id.
     pub fn run_tips(&self) -> Result<Vec<RunTip>> {
+        Ok(effective(self.run_refs()?))
+    }
+
+    /// Every ref of a run, in no order.
+    pub fn run_refs(&self) -> Result<Vec<RunRef>> {
         // Loose first, so that a ref that is packed meanwhile is not missed.
         let mut refs = self.loose_runs()?.refs;
         let loose: HashSet<(RunId, String)> =
             refs.iter().map(|found| (found.id.clone(), found.place.clone())).collect();
         let packed = self.packed_runs()?.into_iter();
         refs.extend(packed.filter(|found| !loose.contains(&(found.id.clone(), found.place.clone()))));
-        Ok(effective(refs))
+        Ok(refs)
     }
 
     /// The tip of a run that is not ours, and the remote it was fetched from.
     pub fn fetched_tip(&self, id: &RunId) -> Result<Option<(Oid, String)>> {
-        let is_it = |found: &RunRef| found.id == *id && !found.place.is_empty();
-        let mut refs: Vec<RunRef> = self.loose_runs()?.refs.into_iter().filter(is_it).collect();
-        for found in self.packed_runs()?.into_iter().filter(is_it) {
-            if refs.iter().all(|known| known.place != found.place) {
-                refs.push(found);
-            }
-        }
-        refs.sort();
-        Ok(refs.into_iter().next().map(|found| {
+        let fetched = self.run_refs()?.into_iter().filter(|found| found.id == *id && !found.place.is_empty());
+        Ok(fetched.min().map(|found| {
             let remote = remote_of(&found.place).unwrap_or_default().to_owned();
             (found.tip, remote)
         }))

@@ -106,8 +106,7 @@ pub fn happen(repo: &Repo, event: &Event) {
             write(&store, *run, Files::from([((*path).to_owned(), b"spoilt = \n".to_vec())]));
         }
         Event::Bury(run) => {
-            let stone =
-                "format = 1\nid = \"x\"\nby = \"a\"\nat = \"2026-01-01T00:00:00.000000Z\"\nwhy = ";
+            let stone = "format = 1\nid = \"x\"\nby = \"a\"\nat = \"2026-01-01T00:00:00.000000Z\"\nwhy = ";
             let stone = format!("{stone}\"{run}\"\n");
             let blob = repo.git_stdin(&["hash-object", "-w", "--stdin"], &stone);
             let tree = repo.git_stdin(&["mktree"], &format!("100644 blob {blob}\ttombstone.toml\n"));

@@ -316,9 +316,25 @@ fn runs_that_were_fetched_are_listed_and_become_ours_when_something_is_said_of_t
     let table = clone.xtrack(&["log"]).ok().stdout;
     assert!(table.contains("origin"), "{table}");
     assert!(clone.xtrack(&["show", "run-1"]).ok().stdout.contains("run-1"));
+    lab.xtrack(&["note", "run-1", "looked at again"]).ok();
     clone.xtrack(&["tag", "run-1", "+mine"]).ok();
     assert_eq!(clone.refs("refs/runs/").len(), 1);
     let output = clone.xtrack(&["log", "--json", "--where", "has tag mine"]).ok();
     assert_eq!(names(&output.stdout), ["run-1"]);
     assert_eq!(listed(&clone), ["run-1", "run-0"]);
+    // What others have said meanwhile is told of, once it was fetched; what each has said of its own is not newer.
+    lab.xtrack(&["note", "run-0", "a word"]).ok();
+    clone.xtrack(&["note", "run-0", "another"]).ok();
+    clone.git(&["fetch", "-q"]);
+    let table = clone.xtrack(&["log"]).ok().stdout;
+    assert!(!table.contains("newer on origin"), "{table}");
+    let id =
+        lab.git(&["for-each-ref", "--format=%(refname)", "refs/runs/"]).lines().next().unwrap().to_owned();
+    clone.git(&["fetch", "-q", "origin", &format!("+{id}:{id}")]);
+    let number =
+        if lab.xtrack(&["show", &id[10..]]).ok().stdout.contains("run-0") { "run-0" } else { "run-1" };
+    lab.xtrack(&["note", number, "a last word"]).ok();
+    clone.git(&["fetch", "-q"]);
+    let table = clone.xtrack(&["log"]).ok().stdout;
+    assert!(table.contains("newer on origin"), "{table}");
 }
