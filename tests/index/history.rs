@@ -116,15 +116,15 @@ pub fn happen(repo: &Repo, event: &Event) {
         Event::Lose(run) => {
             // What is lost while no ref moves, an index that has read it cannot know: so the ref moves first.
             let Some(tip) = tip(*run) else { return };
-            let tree = repo.git(&["rev-parse", &format!("{tip}^{{tree}}")]);
+            let tree = repo.git(&["log", "-1", "--format=%T", &tip]);
+            let path = repo.path().join(format!(".git/objects/{}/{}", &tree[..2], &tree[2..]));
             let all = repo.git(&["for-each-ref", "--format=%(tree)"]);
-            if all.lines().filter(|other| *other == tree).count() > 1 {
+            if !path.exists() || all.lines().filter(|other| *other == tree).count() > 1 {
                 return;
             }
             let commit = repo.git(&["commit-tree", "-m", "again", "-p", &tip, &tree]);
             repo.git(&["update-ref", &name(*run), &commit]);
-            let path = format!(".git/objects/{}/{}", &tree[..2], &tree[2..]);
-            let _ = std::fs::remove_file(repo.path().join(path));
+            std::fs::remove_file(path).unwrap();
         }
         Event::Delete(run) => drop(repo.try_git(&["update-ref", "-d", &name(*run)])),
         Event::Rewind(run) => drop(repo.try_git(&["update-ref", &name(*run), &format!("{}~", name(*run))])),
