@@ -50,11 +50,12 @@ pub(super) fn build(
     rejected: Option<&Seal>,
 ) -> Result<Outcome> {
     let before = Seal::of(place);
-    let mut lock = Lock::take(place, PATIENCE)?.ok_or_else(|| anyhow!("another process builds the index"))?;
+    let lock = Lock::take(place, PATIENCE)?;
     let now = Seal::of(place);
     if now.is_some() && now != before && now.as_ref() != rejected {
         return Ok(Outcome::Outdated);
     }
+    let mut lock = lock.ok_or_else(|| anyhow!("another process builds the index"))?;
     let delta = fresh::everything(store)?;
     let grown = grow(store, reading, place, &delta);
     if grown.is_err() {
@@ -62,6 +63,7 @@ pub(super) fn build(
     }
     grown?;
     store.share(&place.growing());
+    store.share(&place.lock);
     file::replace(place, &mut lock, &delta.standing)?;
     Ok(Outcome::Done)
 }

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, anyhow};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::index::place::Place;
+use crate::index::place::{CACHE, Place};
 use crate::index::schema;
 
 /// What every seal begins with.
@@ -65,8 +65,8 @@ impl Lock {
     /// Takes the lock, waiting at most so long for another writer; nothing if that is still at it.
     pub fn take(place: &Place, patience: Duration) -> Result<Option<Self>> {
         let began = Instant::now();
-        if let Some(folder) = place.lock.parent() {
-            fs::create_dir_all(folder)?;
+        if let Some(folder) = place.lock.parent().filter(|folder| !folder.exists()) {
+            create_folder(folder)?;
         }
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&place.lock)?;
@@ -157,6 +157,19 @@ pub(super) fn replace(place: &Place, lock: &mut Lock, standing: &str) -> Result<
     remove(&place.journal())?;
     fs::rename(&growing, &place.file)?;
     lock.seal(place, standing)
+}
+
+/// Makes the folder. Who may look into the git folder is the repository's affair; what the cache folder tells of it is
+/// the user's alone.
+fn create_folder(folder: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    if folder.file_name().is_some_and(|name| name == CACHE) {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    Ok(builder.create(folder)?)
 }
 
 /// Size and time of the last change: a copy that keeps them is as good as the original.

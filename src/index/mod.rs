@@ -25,6 +25,7 @@ mod write;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use rusqlite::{Connection, OptionalExtension as _};
@@ -92,8 +93,12 @@ impl Index {
     /// Opens the index of the repository, once it reflects all refs, or what it lacks has been read beside it.
     pub fn open(store: &Store, reading: &Reading<'_>) -> Result<Self> {
         for _ in 0..TRIES_MAX {
-            if let Some(index) = Self::try_open(store, reading)? {
-                return Ok(index);
+            match Self::try_open(store, reading) {
+                Ok(Some(index)) => return Ok(index),
+                Ok(None) => {}
+                // What its seal says is sound and SQLite says is not has been damaged without a trace: away with it.
+                Err(error) if is_damage(&error) => unseal(store)?,
+                Err(error) => return Err(error),
             }
         }
         Err(anyhow!("the index is changed by others all the time"))
@@ -169,7 +174,7 @@ impl Index {
 
     /// Gives it up: something about it is odd. The next one that wants an index builds it anew.
     pub fn distrust(self) {
-        if let Ok(Some(mut lock)) = file::Lock::take(&self.place, std::time::Duration::ZERO) {
+        if let Ok(Some(mut lock)) = file::Lock::take(&self.place, Duration::ZERO) {
             let _ = lock.unseal();
         }
     }
@@ -223,6 +228,23 @@ impl Overlay {
         let gone = gone.into_iter().map(|id| (id, Now::Gone));
         Self { runs: runs.into_iter().map(now).chain(gone).collect() }
     }
+}
+
+/// Whether SQLite finds the database itself wrong.
+fn is_damage(error: &anyhow::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    let mut codes =
+        error.chain().filter_map(|cause| cause.downcast_ref::<rusqlite::Error>()?.sqlite_error_code());
+    codes.any(|code| [DatabaseCorrupt, NotADatabase].contains(&code))
+}
+
+fn unseal(store: &Store) -> Result<()> {
+    for place in place::places(store.common_dir()) {
+        if let Ok(Some(mut lock)) = file::Lock::take(&place, Duration::ZERO) {
+            lock.unseal()?;
+        }
+    }
+    Ok(())
 }
 
 fn first_place(store: &Store) -> Result<Place> {

@@ -8,6 +8,9 @@ use crate::run::id::sha256;
 /// The file's name in the common git folder.
 const NAME: &str = "index.sqlite";
 
+/// The folder's name in the user's cache folder.
+pub(super) const CACHE: &str = "git-xtrack";
+
 /// The files of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
@@ -43,7 +46,7 @@ pub(super) fn places(common_dir: &Path) -> Vec<Place> {
     }
     let cached = cache_dir().map(|cache| {
         let digest = sha256(common_dir.as_os_str().as_encoded_bytes());
-        Place::of(cache.join("git-xtrack").join(format!("index-{}.sqlite", &digest[..32])))
+        Place::of(cache.join(CACHE).join(format!("index-{}.sqlite", &digest[..32])))
     });
     cached.into_iter().chain([ours]).collect()
 }
