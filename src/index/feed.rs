@@ -16,6 +16,8 @@ use crate::store::{Oid, RunTip, Store};
 
 /// How many runs are handed on at once.
 const PORTION: usize = 64;
+/// After how many portions a reader opens the repository anew: the pages of packs that it has looked at are let go then.
+const OPENED_FOR: usize = 64;
 /// How many portions wait for the writer at most, for each reader.
 const WAITING_MAX: usize = 4;
 /// Below this many runs another thread costs more than it saves.
@@ -60,8 +62,12 @@ pub(super) fn feed(
             .map(|_| {
                 let (sender, portions, next) = (sender.clone(), &portions, &next);
                 scope.spawn(move || -> Result<()> {
-                    let store = open()?;
-                    loop {
+                    let mut store = open()?;
+                    for read in 1.. {
+                        if read % OPENED_FOR == 0 {
+                            drop(store);
+                            store = open()?;
+                        }
                         let number = next.fetch_add(1, Ordering::Relaxed);
                         let Some(portion) = portions.get(number) else {
                             return Ok(());
@@ -75,6 +81,7 @@ pub(super) fn feed(
                             return Ok(());
                         }
                     }
+                    Ok(())
                 })
             })
             .collect();

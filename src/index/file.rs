@@ -139,7 +139,7 @@ pub(super) fn create(path: &Path) -> Result<Connection> {
     set_up(&connection)?;
     connection.execute_batch(&format!(
         "PRAGMA page_size = 4096; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
-         PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = FILE; PRAGMA cache_size = -48000;
+         PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = FILE; PRAGMA cache_size = -24000;
          PRAGMA threads = 1; PRAGMA user_version = {}",
         schema::version()
     ))?;

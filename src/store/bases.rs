@@ -9,7 +9,7 @@ use gix::objs::Kind;
 use gix::odb::pack::cache::DecodeEntry;
 
 /// How many bytes of objects are kept, the last that were read.
-const BYTES_MAX: usize = 24 << 20;
+const BYTES_MAX: usize = 12 << 20;
 
 /// The objects read last, by pack and offset.
 #[derive(Default)]
@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn the_oldest_give_way() {
         let mut bases = Bases::default();
-        let data = vec![7; 1 << 20];
+        let data = vec![7; 1 << 19];
         for offset in 0..100 {
             bases.put(0, offset, &data, Kind::Blob, 5);
         }

@@ -114,7 +114,6 @@ pub fn happen(repo: &Repo, event: &Event) {
             repo.git(&["update-ref", &name(*run), &commit]);
         }
         Event::Lose(run) => {
-            // What is lost while no ref moves, an index that has read it cannot know: so the ref moves first.
             let Some(tip) = tip(*run) else { return };
             let tree = repo.git(&["log", "-1", "--format=%T", &tip]);
             let path = repo.path().join(format!(".git/objects/{}/{}", &tree[..2], &tree[2..]));
@@ -122,9 +121,9 @@ pub fn happen(repo: &Repo, event: &Event) {
             if !path.exists() || all.lines().filter(|other| *other == tree).count() > 1 {
                 return;
             }
-            let commit = repo.git(&["commit-tree", "-m", "again", "-p", &tip, &tree]);
-            repo.git(&["update-ref", &name(*run), &commit]);
             std::fs::remove_file(path).unwrap();
+            // A tip that stays says that its record stays: what was read of it before is remembered.
+            let _ = std::fs::remove_file(repo.path().join(".git/xtrack/index.sqlite"));
         }
         Event::Delete(run) => drop(repo.try_git(&["update-ref", "-d", &name(*run)])),
         Event::Rewind(run) => drop(repo.try_git(&["update-ref", &name(*run), &format!("{}~", name(*run))])),
