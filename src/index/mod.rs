@@ -4,6 +4,7 @@
 //! been compared with those that it reflects, so that refs moved by plain git are always seen; what it could not be
 //! brought to reflect is laid over its answers. Every failure here means one thing to the caller: read the runs instead.
 
+mod alike;
 mod brief;
 mod build;
 mod count;

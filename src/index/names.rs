@@ -10,6 +10,7 @@ use rusqlite::{ToSql, params_from_iter};
 use crate::index::rows::run_id;
 use crate::index::{Index, Now, count};
 use crate::query::Vocabulary;
+use crate::run::Run;
 use crate::run::id::RunId;
 
 impl Index {
@@ -30,7 +31,7 @@ impl Index {
     /// The runs that people gave this name, sorted.
     pub fn by_name(&self, name: &str) -> Result<Vec<RunId>> {
         let found = self.ids("SELECT id FROM run WHERE name = ?", &[&name])?;
-        Ok(self.with_overlay(found, |_, known| known == Some(name)))
+        Ok(self.with_overlay(found, |_, run| run.is_some_and(|run| run.name.as_deref() == Some(name))))
     }
 
     /// The runs whose ids, or the ends of them, begin so, sorted.
@@ -161,7 +162,7 @@ impl Index {
         Ok(masked)
     }
 
-    fn ids(&self, query: &str, values: &[&dyn ToSql]) -> Result<HashSet<RunId>> {
+    pub(super) fn ids(&self, query: &str, values: &[&dyn ToSql]) -> Result<HashSet<RunId>> {
         let mut statement = self.connection.prepare_cached(query)?;
         let mut rows = statement.query(params_from_iter(values))?;
         let mut found = HashSet::new();
@@ -172,21 +173,21 @@ impl Index {
         Ok(found)
     }
 
-    /// What the index found, as the overlay has it.
-    fn with_overlay(
+    /// What the index found, as the overlay has it; of a run that cannot be read there is only the id.
+    pub(super) fn with_overlay(
         &self,
         found: HashSet<RunId>,
-        is_it: impl Fn(&RunId, Option<&str>) -> bool,
+        is_it: impl Fn(&RunId, Option<&Run>) -> bool,
     ) -> Vec<RunId> {
         let mut found: BTreeSet<RunId> =
             found.into_iter().filter(|id| !self.overlay.runs.contains_key(id)).collect();
         for (id, now) in &self.overlay.runs {
-            let name = match now {
+            let run = match now {
                 Now::Gone => continue,
-                Now::Read(run, _) => run.name.as_deref(),
+                Now::Read(run, _) => Some(&**run),
                 Now::Damaged(_) => None,
             };
-            if is_it(id, name) {
+            if is_it(id, run) {
                 found.insert(id.clone());
             }
         }

@@ -7,7 +7,7 @@ use crate::run::attempt::{Code, Definition, Goal, Input, Number, Summary};
 use crate::run::id::{RunId, hex, sha256};
 use crate::run::text::write_value;
 use crate::run::value::{Value, named_leaves};
-use crate::run::{Note, Run};
+use crate::run::{Note, Run, fingerprint};
 use crate::store::RunTip;
 
 /// The longest text of a param that is sought whole, in bytes.
@@ -44,6 +44,8 @@ pub(super) struct Content {
     pub started: Option<i64>,
     pub ended: Option<i64>,
     pub exit_code: Option<i64>,
+    /// What it was asked to do, see [`fingerprint_number`].
+    pub fingerprint: Option<i64>,
     /// Name, experiment, user, host, signal, parent, group, key, command: as the table has them.
     pub texts: [Option<String>; 9],
     pub brief: Vec<u8>,
@@ -170,6 +172,7 @@ impl Content {
             started: run.started.map(|time| time.0),
             ended: run.ended.map(|time| time.0),
             exit_code: run.exit_code,
+            fingerprint: fingerprint::of_run(&run).as_deref().and_then(fingerprint_number),
             brief: brief::encode(&run),
             code: run.code.as_ref().map(CodeRow::of),
             params: named_leaves(&run.params).into_iter().map(|(name, value)| param(name, value)).collect(),
@@ -190,6 +193,11 @@ impl Content {
             inputs: run.inputs,
         }
     }
+}
+
+/// The beginning of a fingerprint as a number, which takes little room: runs whose numbers differ were not begun alike.
+pub(super) fn fingerprint_number(fingerprint: &str) -> Option<i64> {
+    i64::from_str_radix(fingerprint.get(..15)?, 16).ok()
 }
 
 impl CodeRow {

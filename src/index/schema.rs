@@ -41,7 +41,7 @@ CREATE TABLE ref(
 CREATE TABLE run(
     run INTEGER PRIMARY KEY, id TEXT NOT NULL, tip BLOB NOT NULL, remote TEXT, damage TEXT, is_lasting INTEGER,
     deleted INTEGER NOT NULL, status TEXT, started INTEGER, ended INTEGER, exit_code INTEGER, code INTEGER,
-    name TEXT, experiment TEXT, user TEXT, host TEXT, signal TEXT, parent TEXT, run_group TEXT, key TEXT,
+    fingerprint INTEGER, name TEXT, experiment TEXT, user TEXT, host TEXT, signal TEXT, parent TEXT, run_group TEXT, key TEXT,
     command TEXT
 );
 CREATE TABLE free(run INTEGER PRIMARY KEY);
@@ -85,6 +85,7 @@ CREATE INDEX run_by_name ON run(name) WHERE name IS NOT NULL;
 CREATE INDEX run_by_experiment ON run(experiment) WHERE experiment IS NOT NULL;
 CREATE INDEX run_by_start ON run(started, id, deleted);
 CREATE INDEX run_by_code ON run(code) WHERE code IS NOT NULL;
+CREATE INDEX run_by_fingerprint ON run(fingerprint) WHERE fingerprint IS NOT NULL;
 CREATE INDEX run_deleted ON run(run) WHERE deleted;
 CREATE INDEX run_damaged ON run(run) WHERE damage IS NOT NULL;
 CREATE INDEX run_fetched ON run(run) WHERE remote IS NOT NULL;

@@ -15,7 +15,7 @@ const TOLD_MAX: usize = 20;
 const CONTENT: &[(&str, &str)] = &[
     (
         "runs",
-        "SELECT run.id, tip, remote, damage, is_lasting, deleted, status, started, ended, exit_code, digest, name,
+        "SELECT run.id, tip, remote, damage, is_lasting, deleted, status, started, ended, exit_code, digest, fingerprint, name,
          experiment, user, host, signal, parent, run_group, key, command FROM run LEFT JOIN code USING (code)
          ORDER BY run.id",
     ),

@@ -16,6 +16,8 @@ use crate::run::attempt::Number;
 pub const LENGTH_MAX: usize = 64 * 1024;
 /// How deep parentheses and `not` may nest.
 pub const DEPTH_MAX: usize = 64;
+/// How many bytes a name may have: every place where it may be parted is looked at.
+const NAME_MAX: usize = 4096;
 /// How many bytes a pattern may have, how deep it may nest, and how large it may become once compiled.
 const PATTERN_MAX: usize = 1024;
 /// How many patterns a question may have.
@@ -238,6 +240,11 @@ impl Parser<'_> {
         if segments.last().is_some_and(|last| last.text.is_empty() && !last.is_quoted) {
             let at = self.cursor.at();
             return Err(self.problem(at..at, "a name should go on here"));
+        }
+        let length = self.cursor.at() - start;
+        if length > NAME_MAX {
+            let message = format!("this name has {length} bytes: {NAME_MAX} is the limit");
+            return Err(self.problem(start..start + 1, message));
         }
         let mut name = Name { span: start..self.cursor.at(), segments, step: None };
         name.step = self.step()?;

@@ -691,6 +691,7 @@ fn length_and_depth_are_limited() {
         format!("lr = '{}'", "a".repeat(1 << 20)),
         format!("lr ~ '{}'", "a".repeat(2000)),
         "lr ~ '(a{1000}){1000}'".to_owned(),
+        format!("lr{} = 1", ".lr".repeat(5000)),
         vec!["lr ~ a"; 17].join(" and "),
         format!("lr ~ '{}a{}'", "(".repeat(100), ")".repeat(100)),
     ];
@@ -719,6 +720,10 @@ fn length_and_depth_are_limited() {
     this is no regular expression: it would become too large
       lr ~ '(a{1000}){1000}'
            ^^^^^^^^^^^^^^^^^
+
+    this name has 15002 bytes: 4096 is the limit
+      lr.lr.lr.lr.lr.lr.lr.lr.lr.lr.l…
+      ^
 
     there are more than 16 regular expressions
       … lr ~ a and lr ~ a and lr ~ a and lr ~ a and lr ~ a

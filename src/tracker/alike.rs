@@ -8,8 +8,8 @@ use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 
 use anyhow::Result;
 
+use crate::index::Index;
 use crate::run::id::RunId;
-use crate::run::record::RUN;
 use crate::run::{Run, fingerprint};
 use crate::tracker::Tracker;
 
@@ -34,25 +34,12 @@ impl Tracker {
     /// The runs with this fingerprint, the newest first.
     pub fn runs_like(&self, wanted: &str, search: Search) -> Result<Vec<Run>> {
         let is_like = |run: &Run| fingerprint::of_run(run).as_deref() == Some(wanted);
-        if search == Search::Short {
-            let noted = self.noted_with(wanted)?;
-            return Ok(noted.iter().rev().filter_map(|id| self.load(id).ok()).filter(is_like).collect());
-        }
-        let mut found = Vec::new();
-        for (id, tip) in self.store.runs()?.iter().rev() {
-            // One run that cannot be read does not hide the others.
-            let Ok(files) = self.store.read(tip, &|path| path == RUN) else {
-                continue;
-            };
-            // Every run says its own; only one that does not has to be read whole.
-            let is_likely = files.values().all(|bytes| match has(bytes, "\nfingerprint = \"") {
-                true => has(bytes, wanted),
-                false => true,
-            });
-            let run = if is_likely { self.load(id).ok() } else { None };
-            found.extend(run.filter(is_like));
-        }
-        Ok(found)
+        let likely = match search {
+            Search::Short => self.noted_with(wanted)?,
+            Search::Whole => self.indexed(|index| index.begun_alike(wanted))?,
+        };
+        // One run that cannot be read does not hide the others.
+        Ok(likely.iter().rev().filter_map(|id| self.load(id).ok()).filter(is_like).collect())
     }
 
     /// Notes the fingerprint of a run that this clone recorded.
@@ -79,16 +66,22 @@ impl Tracker {
 
     /// The runs of every fingerprint that several have, the oldest first.
     pub fn runs_alike(&self) -> Result<Vec<Vec<Run>>> {
+        let likely = self.indexed(Index::all_begun_alike)?;
         let mut by_fingerprint: BTreeMap<String, Vec<Run>> = BTreeMap::new();
-        for run in self.load_all()?.runs {
+        for run in likely.iter().filter_map(|id| self.load(id).ok()) {
             if let Some(fingerprint) = fingerprint::of_run(&run) {
                 by_fingerprint.entry(fingerprint).or_default().push(run);
             }
         }
         Ok(by_fingerprint.into_values().filter(|runs| runs.len() > 1).collect())
     }
-}
 
-fn has(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    /// The runs that the index names; where it cannot be had, all.
+    fn indexed(&self, ask: impl Fn(&Index) -> Result<Vec<RunId>>) -> Result<Vec<RunId>> {
+        let index = self.index();
+        match index.as_ref().map(ask) {
+            Some(Ok(found)) => Ok(found),
+            _ => Ok(self.load_all()?.runs.into_iter().map(|run| run.id).collect()),
+        }
+    }
 }

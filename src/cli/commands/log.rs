@@ -2,7 +2,7 @@
 
 mod look;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -118,14 +118,21 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     let tracker = session.tracker()?;
     let look = Look::of(&args, &tracker.config)?;
     let ranking = args.best.as_ref().map(|metric| ranking::by(&tracker, metric.as_deref())).transpose()?;
-    let mut selected = select::select(&tracker, &args.wanted(&tracker, &look, ranking.as_ref()))?;
+    let mut wanted = args.wanted(&tracker, &look, ranking.as_ref());
+    let alike = if args.duplicates { done::duplicates(&tracker)? } else { Vec::new() };
+    if args.duplicates {
+        wanted.names = alike.iter().flatten().map(|id| id.as_str().to_owned()).collect();
+        // No name at all would mean every run.
+        wanted.count = alike.is_empty().then_some(0);
+    }
+    let mut selected = select::select(&tracker, &wanted)?;
     choice::tell(session, &selected);
     if let Some(ranking) = &ranking {
         selected.loaded.runs.retain(|run| is_ranked(run, &ranking.metric));
     }
     let list = List { args: &args, look: &look, tracker: &tracker, session, selected: &selected };
     match () {
-        () if args.duplicates => list.print_duplicates()?,
+        () if args.duplicates => list.print_alike(&alike)?,
         () if look.group_by.is_empty() => list.print_runs()?,
         () => list.print_groups()?,
     }
@@ -261,11 +268,11 @@ impl List<'_> {
     }
 
     /// Of the runs that are wanted those that did the same as another one, together.
-    fn print_duplicates(&self) -> Result<()> {
+    fn print_alike(&self, alike: &[Vec<RunId>]) -> Result<()> {
         let form = &self.args.form;
-        let of = |id: &RunId| self.runs().iter().find(|run| run.id == *id).cloned();
-        let groups = done::duplicates(self.tracker)?.into_iter();
-        let groups = groups.map(|ids| ids.iter().filter_map(of).collect::<Vec<Run>>());
+        let runs: HashMap<&RunId, &Run> = self.runs().iter().map(|run| (&run.id, run)).collect();
+        let of = |id: &RunId| runs.get(id).map(|run| (*run).clone());
+        let groups = alike.iter().map(|ids| ids.iter().filter_map(of).collect::<Vec<Run>>());
         let mut groups: Vec<Vec<Run>> = groups.filter(|runs| runs.len() > 1).collect();
         if groups.is_empty() && form.shape() != Shape::Json {
             self.session.note("no two runs did the same");
