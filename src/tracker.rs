@@ -222,10 +222,14 @@ impl Tracker {
     }
 
     fn read_all(&self) -> Result<Loaded> {
-        let tips = self.store.run_tips()?;
+        self.load_tips(&self.store.run_tips()?)
+    }
+
+    /// The runs whose chains end there, in this order, without what the settings say of their metrics.
+    pub fn load_tips(&self, tips: &[RunTip]) -> Result<Loaded> {
         let workers = thread::available_parallelism().map_or(1, usize::from).min(8);
         if tips.len() < PARALLEL_MIN || workers == 1 {
-            return Ok(load_each(&self.store, tips));
+            return Ok(load_each(&self.store, tips.to_vec()));
         }
         let chunk = tips.len().div_ceil(workers);
         let parts: Vec<Result<Loaded>> = thread::scope(|scope| {

@@ -119,6 +119,15 @@ impl Form {
         session.json(value)
     }
 
+    /// Prints an array as JSON, each element as it comes.
+    pub fn print_array(&self, elements: impl Iterator<Item = Json>) -> Result<()> {
+        let mut stdout = BufWriter::new(io::stdout().lock());
+        for piece in json::pieces(elements) {
+            stdout.write_all(piece.as_bytes())?;
+        }
+        Ok(writeln!(stdout).and_then(|()| stdout.flush())?)
+    }
+
     /// Prints element by element, each as it comes: a line of JSON, or what the template makes of it.
     pub fn print_elements(
         &self,

@@ -18,8 +18,8 @@ use crate::query::{Bound, Condition, Query, Vocabulary};
 use crate::run::attempt::Code;
 use crate::run::id::RunId;
 use crate::run::{PIN, Run};
-use crate::store::{Range, Stray, strays};
-use crate::tracker::{Damaged, Level, Loaded, Tracker};
+use crate::store::{Range, RunTip, Stray, strays};
+use crate::tracker::{Damaged, Loaded, Tracker};
 
 /// How far a chain is followed to tell whether a remote has more of it.
 const CHAIN_MAX: usize = 100;
@@ -151,9 +151,7 @@ impl Question<'_> {
             damaged: damaged.map(|(id, why)| Damaged { id, error: anyhow::anyhow!(why) }).collect(),
             ..Loaded::default()
         };
-        for found in answer.runs {
-            self.take(tracker, found, &mut loaded);
-        }
+        self.take(tracker, answer.runs, &mut loaded)?;
         if self.wanted.pins_first && loaded.runs.len() < answer.total && known.tags.contains(PIN) {
             // Those that the count left out are to be shown as well.
             let pinned = Condition::All(vec![
@@ -171,7 +169,7 @@ impl Question<'_> {
                 },
             )?;
             loaded.runs.retain(|run| !run.has_tag(PIN));
-            answer.runs.into_iter().for_each(|found| self.take(tracker, found, &mut loaded));
+            self.take(tracker, answer.runs, &mut loaded)?;
         }
         notes.extend(outside.into_notes());
         self.put_pins_first(&mut loaded.runs);
@@ -188,20 +186,30 @@ impl Question<'_> {
         }
     }
 
-    /// Adds a run that was found, with as much of it as is wanted.
-    fn take(&self, tracker: &Tracker, found: FoundRun, loaded: &mut Loaded) {
-        let id = found.run.id.clone();
-        if let Some(remote) = found.remote {
-            loaded.remotes.insert(id.clone(), remote);
-        }
+    /// Adds runs that were found, with as much of them as is wanted.
+    fn take(&self, tracker: &Tracker, found: Vec<FoundRun>, loaded: &mut Loaded) -> Result<()> {
         // What has no tip was read whole.
-        let Some(tip) = found.tip.filter(|_| !self.wanted.listed) else {
-            return loaded.runs.push(found.run);
+        let tip_of = |found: &FoundRun| found.tip.clone().filter(|_| !self.wanted.listed);
+        let tip = |found: &FoundRun| {
+            Some(RunTip { id: found.run.id.clone(), tip: tip_of(found)?, remote: found.remote.clone() })
         };
-        match tracker.load_at(&id, &tip, Level::Brief) {
-            Ok(run) => loaded.runs.push(run),
-            Err(error) => loaded.damaged.push(Damaged { id, error }),
+        let whole = tracker.load_tips(&found.iter().filter_map(tip).collect::<Vec<_>>())?;
+        loaded.damaged.extend(whole.damaged);
+        let mut whole = whole.runs.into_iter().peekable();
+        for found in found {
+            let id = found.run.id.clone();
+            let run = match tip_of(&found) {
+                None => Some(found.run),
+                Some(_) => whole.next_if(|run| run.id == id).map(|mut run| {
+                    tracker.define(&mut run);
+                    run
+                }),
+            };
+            let Some(run) = run else { continue };
+            loaded.runs.push(run);
+            loaded.remotes.extend(found.remote.map(|remote| (id, remote)));
         }
+        Ok(())
     }
 
     fn ask_runs(&self, tracker: &Tracker) -> Result<Selected> {

@@ -12,6 +12,21 @@ pub fn pretty(value: &Json) -> String {
     harmless(format!("{value:#}"))
 }
 
+/// The pieces of an array, laid out as a whole one is: each element is made when its piece is wanted.
+pub fn pieces(elements: impl Iterator<Item = Json>) -> impl Iterator<Item = String> {
+    let mut elements = elements.peekable();
+    let is_empty = elements.peek().is_none();
+    let mut opening = "[\n";
+    let mut pieces = std::iter::from_fn(move || {
+        // Within strings line ends are escaped: what begins a line is layout.
+        let laid_out = pretty(&elements.next()?).replace('\n', "\n  ");
+        let end = if elements.peek().is_some() { "," } else { "" };
+        Some(format!("{}  {laid_out}{end}\n", std::mem::take(&mut opening)))
+    });
+    let mut closing = Some(if is_empty { "[]" } else { "]" });
+    std::iter::from_fn(move || pieces.next().or_else(|| closing.take().map(str::to_owned)))
+}
+
 /// The value on one line, without its end.
 pub fn line(value: &Json) -> String {
     harmless(value.to_string())
@@ -51,6 +66,16 @@ mod tests {
                 prop_assert!(!written.contains(|character| character != '\n' && is_deceptive(character)), "{}", written);
             }
             prop_assert!(!line(&value).contains('\n'));
+        }
+    }
+
+    #[test]
+    fn the_pieces_of_an_array_are_the_array() {
+        let element = serde_json::json!({ "a\nb": [1, { "c": [] }], "d": {} });
+        for count in 0..4 {
+            let elements = vec![element.clone(); count];
+            let joined: String = pieces(elements.clone().into_iter()).collect();
+            assert_eq!(joined, pretty(&Json::Array(elements)));
         }
     }
 

@@ -142,12 +142,8 @@ pub fn exact_alike(groups: &[Vec<Run>], asked: Option<&[Content]>, around: &Arou
 
 /// A group of them as an element of what `log --duplicates --json` tells.
 pub fn alike_element(runs: &[Run], around: &Around) -> Json {
-    serde_json::json!({ "format": 1, "count": runs.len(), "runs": to_json(runs, around) })
-}
-
-/// The runs as JSON: an array of what `show --json` gives, without environment and artifacts.
-pub fn to_json(runs: &[Run], around: &Around) -> Json {
-    runs.iter().map(|run| element(run, around)).collect()
+    let elements: Json = runs.iter().map(|run| element(run, around)).collect();
+    serde_json::json!({ "format": 1, "count": runs.len(), "runs": elements })
 }
 
 /// A run as an element of that array.

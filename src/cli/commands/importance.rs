@@ -43,6 +43,7 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     let tracker = session.tracker()?;
     // Without a choice all runs count: the more there are, the more can be told.
     let wanted = if args.choice.is_given() { args.choice.wanted()? } else { Wanted::default() };
+    let wanted = Wanted { listed: true, ..wanted };
     let selected = select::select(&tracker, &wanted)?;
     choice::tell(session, &selected);
     let result = result(&args.metric, &selected.known)?;

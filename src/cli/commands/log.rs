@@ -220,7 +220,7 @@ impl List<'_> {
                 }
                 form.print_table(self.session, &table)?;
             }
-            Shape::Json => form.print_json(self.session, &view::log::to_json(runs, &around))?,
+            Shape::Json => form.print_array(runs.iter().map(|run| view::log::element(run, &around)))?,
             Shape::Elements => {
                 let elements = runs.iter().map(|run| Ok(view::log::element(run, &around)));
                 form.print_elements(self.session, elements)?;
@@ -293,7 +293,7 @@ impl List<'_> {
                 let (table, _) = view::log::exact_alike(&groups, asked.as_deref(), &around);
                 form.print_table(self.session, &table)?;
             }
-            Shape::Json => form.print_json(self.session, &elements().collect())?,
+            Shape::Json => form.print_array(elements())?,
             Shape::Elements => form.print_elements(self.session, elements().map(Ok))?,
         }
         self.say_more(total - groups.len(), "group");
