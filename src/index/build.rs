@@ -41,18 +41,17 @@ pub(super) fn generation(connection: &Connection) -> Result<i64> {
     Ok(connection.query_row("SELECT value FROM meta WHERE key = 'generation'", [], |row| row.get(0))?)
 }
 
-/// Builds the index anew, unless another process did while we waited for it. `rejected` is the seal of the one that
-/// is of no use.
+/// Builds the index anew, unless another process has sealed one meanwhile. `rejected` is the seal of the one that is of
+/// no use; none if there was no seal.
 pub(super) fn build(
     store: &Store,
     reading: &Reading<'_>,
     place: &Place,
     rejected: Option<&Seal>,
 ) -> Result<Outcome> {
-    let before = Seal::of(place);
     let lock = Lock::take(place, PATIENCE)?;
     let now = Seal::of(place);
-    if now.is_some() && now != before && now.as_ref() != rejected {
+    if now.is_some() && now.as_ref() != rejected {
         return Ok(Outcome::Outdated);
     }
     let mut lock = lock.ok_or_else(|| anyhow!("another process builds the index"))?;
@@ -112,14 +111,12 @@ fn fill(connection: &Connection, store: &Store, reading: &Reading<'_>, delta: &D
 
 /// Writes a few changes, whose runs have been read already.
 pub(super) fn apply_few(
-    store: &Store,
     place: &Place,
     delta: &Delta,
     runs: &[(RunTip, Result<Run, Damage>)],
     generation: i64,
 ) -> Result<Outcome> {
     change(place, IMPATIENCE, delta, generation, |writer| {
-        let _ = store;
         for (tip, run) in runs {
             writer.remove(&tip.id)?;
             writer.add(&Rows::of(tip.clone(), run.clone()))?;

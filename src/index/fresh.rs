@@ -42,10 +42,12 @@ pub(super) fn everything(store: &Store) -> Result<Delta> {
     Ok(Delta { refs, changed, standing: doubted(standing, loose.is_partial), ..Delta::default() })
 }
 
-/// What has changed since the index was written.
-pub(super) fn changes(store: &Store, connection: &Connection, moved: Standing) -> Result<Delta> {
+/// What has changed since the refs stood so, as the index reflects them.
+pub(super) fn changes(store: &Store, connection: &Connection, since: &str) -> Result<Delta> {
+    // In this order: what moves between the two is looked at once more the next time. The other way round it would be
+    // taken for seen.
     let standing = store.standing();
-    let (refs, is_partial) = match moved {
+    let (refs, is_partial) = match store.moved_since(since) {
         Standing::Same => (Vec::new(), false),
         Standing::LooseMoved => {
             let loose = store.loose_runs()?;

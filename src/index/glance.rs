@@ -95,7 +95,7 @@ impl Index {
         match store.moved_since(&seal.standing) {
             Standing::Same => {}
             Standing::Moved if index.count_of_refs().ok()? > REFS_MAX => {}
-            moved => index.look_at_changes(store, reading, moved).ok()?,
+            _ => index.look_at_changes(store, reading, &seal.standing).ok()?,
         }
         Some(index)
     }
@@ -146,8 +146,8 @@ impl Index {
         Ok(self.connection.query_row("SELECT count(*) FROM run", [], |row| row.get(0))?)
     }
 
-    fn look_at_changes(&mut self, store: &Store, reading: &Reading<'_>, moved: Standing) -> Result<()> {
-        let delta = fresh::changes(store, &self.connection, moved)?;
+    fn look_at_changes(&mut self, store: &Store, reading: &Reading<'_>, since: &str) -> Result<()> {
+        let delta = fresh::changes(store, &self.connection, since)?;
         if delta.changed.len() <= CHANGED_MAX {
             let read = |tip: RunTip| {
                 let run = (reading.load)(store, &tip.id, &tip.tip);

@@ -108,7 +108,8 @@ impl Index {
     /// Builds the index anew, whatever it is.
     pub fn rebuild(store: &Store, reading: &Reading<'_>) -> Result<Self> {
         let place = first_place(store)?;
-        build::build(store, reading, &place, None)?;
+        let rejected = Seal::of(&place);
+        build::build(store, reading, &place, rejected.as_ref())?;
         Self::open(store, reading)
     }
 
@@ -138,7 +139,7 @@ impl Index {
             connection.execute_batch("COMMIT")?;
             return Ok(Some(Self { connection, place, overlay: Overlay::default() }));
         }
-        let mut delta = fresh::changes(store, &connection, moved)?;
+        let mut delta = fresh::changes(store, &connection, &seal.standing)?;
         let generation = build::generation(&connection)?;
         let count: i64 = connection.query_row("SELECT count(*) FROM run", [], |row| row.get(0))?;
         connection.execute_batch("COMMIT")?;
@@ -163,7 +164,7 @@ impl Index {
             }
             return Ok(Some(Self { connection, place, overlay: Overlay::default() }));
         }
-        match build::apply_few(store, &place, &delta, &runs, generation) {
+        match build::apply_few(&place, &delta, &runs, generation) {
             Ok(Outcome::Done) => Ok(Some(Self { connection, place, overlay: Overlay::default() })),
             Ok(Outcome::Outdated) => Ok(None),
             // The disk is full, the folder may not be written to, another one writes: the answer is right all the same.

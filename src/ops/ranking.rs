@@ -5,6 +5,7 @@ use anyhow::Result;
 use crate::error::Problem;
 use crate::human;
 use crate::ops::select::{self, Wanted};
+use crate::query::order::refuse_of_series;
 use crate::query::{Field, Part, Vocabulary};
 use crate::run::Run;
 use crate::run::attempt::Goal;
@@ -36,6 +37,7 @@ pub fn by(tracker: &Tracker, metric: Option<&str>) -> Result<Ranking> {
     let wanted = Wanted { count: Some(1), listed: true, ..Wanted::default() };
     let known = select::select(tracker, &wanted)?.known;
     let metric = metric_named(name, &known)?;
+    refuse_of_series(&metric)?;
     let goal = goal(tracker, &metric)?;
     match goal {
         Some(goal) => Ok(Ranking { metric, goal }),

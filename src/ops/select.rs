@@ -12,7 +12,7 @@ use anyhow::Result;
 
 use crate::error::Problem;
 use crate::index::{Ask, Asked, FoundRun, Index};
-use crate::ops::select::code::{Changes, place_in};
+use crate::ops::select::code::{Changes, from_top, place_in};
 use crate::query::order::Order;
 use crate::query::{Bound, Condition, Query, Vocabulary};
 use crate::run::attempt::Code;
@@ -33,7 +33,7 @@ pub struct Wanted {
     pub query: Option<String>,
     /// A revision range that their code lies in, as `git rev-list` reads it.
     pub range: Option<String>,
-    /// Paths one of which their code changed.
+    /// Paths one of which their code changed, as typed.
     pub paths: Vec<String>,
     /// The experiment.
     pub experiment: Option<String>,
@@ -135,7 +135,7 @@ impl Question<'_> {
             definitions: &tracker.config.definitions,
         };
         let mut outside = outside::Repository::new(tracker);
-        let mut changes = Changes::new(tracker, &self.wanted.paths);
+        let mut changes = Changes::new(tracker, &from_top(tracker, &self.wanted.paths));
         let mut code = |code: &Code| Ok(self.takes_code(code, &mut changes));
         let is_narrowed = self.range.is_some() || !self.wanted.paths.is_empty();
         let answer = index.select(
@@ -225,7 +225,7 @@ impl Question<'_> {
         }
         loaded.runs.retain(|run| wanted.matches(run));
         if self.range.is_some() || !wanted.paths.is_empty() {
-            let mut changes = Changes::new(tracker, &wanted.paths);
+            let mut changes = Changes::new(tracker, &from_top(tracker, &wanted.paths));
             let mut takes =
                 |run: &Run| run.code.as_ref().is_some_and(|code| self.takes_code(code, &mut changes));
             loaded.runs.retain(|run| takes(run));

@@ -152,9 +152,13 @@ impl Binder<'_> {
                 let (comparison, moment) = self.bound_of_stretch(comparison, given)?;
                 Ok(Condition::Test(field, Test::Compare(comparison, Literal::Moment(moment))))
             }
-            (_, Kind::Bool | Kind::Tags) => {
-                let what = if kind == Kind::Bool { "true and false" } else { "tags" };
-                Err(self.problem(given, format!("{what} have no order")).hint("compare with = or !="))
+            (_, Kind::Bool | Kind::Tags | Kind::Status) => {
+                let what = match kind {
+                    Kind::Bool => "true and false",
+                    Kind::Tags => "tags",
+                    _ => "statuses",
+                };
+                Err(self.problem(given, format!("{what} have no order")).hint("compare with =, != or in"))
             }
             _ => {
                 if kind == Kind::Any && given.is_quoted && written::number(&given.text).is_some() {

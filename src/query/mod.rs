@@ -300,11 +300,6 @@ impl Query {
     pub fn bind(&self, known: &Vocabulary, now: Time) -> Result<Bound, Problem> {
         bind::bind(self, known, now)
     }
-
-    /// The question as it was asked.
-    pub fn source(&self) -> &str {
-        &self.source
-    }
 }
 
 impl Bound {

@@ -61,6 +61,7 @@ fn key(word: &str, known: &Vocabulary) -> Result<Key, Problem> {
         None => direction(word),
     };
     let field = field(name.trim(), known)?;
+    refuse_of_series(&field)?;
     Ok(Key { field, descending })
 }
 
@@ -82,6 +83,19 @@ fn field(text: &str, known: &Vocabulary) -> Result<Field, Problem> {
         Err(_) if no_names => Ok(Field::Metric(parsed.text(), Part::Shown)),
         Err(problem) if name::is_ambiguous(&parsed, known) => Err(problem),
         _ => Err(unknown(text, known)),
+    }
+}
+
+/// What only the points of single series say is in no order: all of them would have to be read.
+pub fn refuse_of_series(field: &Field) -> Result<(), Problem> {
+    match field {
+        Field::Metric(name, part) if part.is_of_series() => {
+            let problem = Problem::usage(format!("'{}' is known of single series only", field.title()));
+            Err(problem.hint(format!(
+                "take the last, the smallest or the largest: `{name}`, `{name}.min`, `{name}.max`"
+            )))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -265,7 +265,7 @@ impl Parser<'_> {
             Some('`') => self.cursor.doubled(),
             _ => return Ok(Segment { text: self.cursor.segment().to_owned(), is_quoted: false }),
         };
-        let text = read.map_err(|unclosed| self.unclosed(&unclosed))?;
+        let text = read.map_err(|unclosed| self.unclosed(&unclosed, true))?;
         Ok(Segment { text, is_quoted: true })
     }
 
@@ -277,7 +277,9 @@ impl Parser<'_> {
         let number = Number::read(word).filter(|number| !number.as_f64().is_nan());
         let number =
             number.or_else(|| word.parse().ok().filter(|step: &f64| step.is_finite()).map(Number::Float));
-        number.map(Some).ok_or_else(|| self.problem(span, format!("'{}' is no step", shown(word))))
+        number.map(Some).ok_or_else(|| {
+            self.problem(span, format!("'{}' is no step: a number should follow 'at'", shown(word)))
+        })
     }
 
     fn check(&mut self, name: &Name) -> Result<Check, Problem> {
@@ -291,7 +293,7 @@ impl Parser<'_> {
         let negated = self.cursor.keyword("not");
         for (word, ignore_case) in [("like", false), ("ilike", true)] {
             if self.cursor.keyword(word) {
-                let pattern = self.text()?;
+                let pattern = self.like_pattern()?;
                 return Ok(Check::Like { negated, ignore_case, pattern });
             }
         }
@@ -384,6 +386,19 @@ impl Parser<'_> {
         })
     }
 
+    fn like_pattern(&mut self) -> Result<String, Problem> {
+        self.cursor.skip_space();
+        let start = self.cursor.at();
+        let text = self.text()?;
+        match text.len() <= PATTERN_MAX {
+            true => Ok(text),
+            false => {
+                let message = format!("this pattern has {} bytes: {PATTERN_MAX} is the limit", text.len());
+                Err(self.problem(start..self.cursor.at(), message))
+            }
+        }
+    }
+
     /// Text, of which it does not matter whether it is quoted.
     fn text(&mut self) -> Result<String, Problem> {
         self.literal().map(|literal| literal.text)
@@ -411,7 +426,7 @@ impl Parser<'_> {
 
     fn quoted_value(&mut self) -> Result<Literal, Problem> {
         let start = self.cursor.at();
-        let text = self.cursor.doubled().map_err(|unclosed| self.unclosed(&unclosed))?;
+        let text = self.cursor.doubled().map_err(|unclosed| self.unclosed(&unclosed, false))?;
         Ok(Literal { span: start..self.cursor.at(), text, is_quoted: true })
     }
 
@@ -480,11 +495,14 @@ impl Parser<'_> {
         self.problem(span, message)
     }
 
-    fn unclosed(&self, Unclosed(start): &Unclosed) -> Problem {
+    fn unclosed(&self, Unclosed(start): &Unclosed, is_name: bool) -> Problem {
         let quote = self.cursor.source()[*start..].chars().next().unwrap_or('"');
         let problem =
             self.problem(*start..start + 1, format!("a quote ({quote}) is opened here and never closed"));
-        problem.hint(format!("a quote within the text is doubled: {quote}{quote}"))
+        problem.hint(match quote {
+            '"' if is_name => "a quote within a name is written \\\"".to_owned(),
+            quote => format!("a quote within the text is doubled: {quote}{quote}"),
+        })
     }
 
     fn problem(&self, span: Span, message: impl Into<String>) -> Problem {

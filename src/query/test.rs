@@ -131,13 +131,28 @@ fn order_digits(one: &str, other: &str) -> Ordering {
 /// Whether the whole text is like the pattern: `%` any text, `_` one character.
 pub fn is_like(text: &str, pattern: &str, ignore_case: bool) -> bool {
     match ignore_case {
-        true => is_wild(&text.to_lowercase(), &pattern.to_lowercase(), '%', '_'),
+        true => fits(text, pattern, ['%', '_'], |one, other| folded(one) == folded(other)),
         false => is_wild(text, pattern, '%', '_'),
+    }
+}
+
+/// A character without its case. One for one, unlike whole words in lower case: what fits with case fits without.
+fn folded(character: char) -> char {
+    let mut lower = character.to_lowercase();
+    match (lower.next(), lower.next()) {
+        // Sigma has two small letters.
+        (Some('ς'), None) => 'σ',
+        (Some(only), None) => only,
+        _ => character,
     }
 }
 
 /// Whether the whole text fits the pattern, in which `any` stands for any text and `one` for one character.
 pub fn is_wild(text: &str, pattern: &str, any: char, one: char) -> bool {
+    fits(text, pattern, [any, one], |one, other| one == other)
+}
+
+fn fits(text: &str, pattern: &str, [any, one]: [char; 2], is_same: impl Fn(char, char) -> bool) -> bool {
     let (mut text, mut pattern) = (text.chars(), pattern.chars());
     // Where to go on if what follows does not fit: after the last `any`, with the text that it does not cover yet.
     let mut retry = None;
@@ -149,7 +164,7 @@ pub fn is_wild(text: &str, pattern: &str, any: char, one: char) -> bool {
                 retry = Some((text.clone(), pattern.clone()));
             }
             None if character.is_none() => return true,
-            Some(wanted) if character.is_some() && (wanted == one || character == Some(wanted)) => {
+            Some(wanted) if character.is_some_and(|found| wanted == one || is_same(found, wanted)) => {
                 text.next();
                 pattern.next();
             }
@@ -170,6 +185,24 @@ mod tests {
     use crate::query::parse::pattern;
     use crate::run::tests::cases;
     use proptest::prelude::*;
+
+    #[test]
+    fn without_case_no_less_fits_than_with_it() {
+        for (text, pattern) in
+            [("ΟΔΟΣ ΜΟΥ", "ΟΔΟΣ%"), ("İstanbul", "_stanbul"), ("straße", "STRAß_"), ("ΟΔΟς", "οδοσ")]
+        {
+            assert!(is_like(text, pattern, true), "{text} {pattern}");
+        }
+        assert!(!is_like("a", "b", true));
+    }
+
+    proptest! {
+        #[test]
+        fn what_fits_with_case_fits_without(text in "\\PC{0,6}", from in 0_usize..6, any in any::<bool>()) {
+            let pattern: String = text.chars().take(from).chain(any.then_some('%')).collect();
+            prop_assert!(!is_like(&text, &pattern, false) || is_like(&text, &pattern, true));
+        }
+    }
 
     fn value() -> impl Strategy<Value = Value> {
         let near = |base: i64| (base - 3..base + 3).prop_map(Value::Int);

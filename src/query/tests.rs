@@ -452,7 +452,7 @@ fn what_is_no_sentence_is_pointed_at() {
       optimizer ~ '('
                   ^^^
 
-    'x' is no step
+    'x' is no step: a number should follow 'at'
       loss at x = 1
               ^
 
@@ -572,7 +572,7 @@ fn what_cannot_be_meant_is_pointed_at() {
     true and false have no order
       deleted > false
                 ^^^^^
-    hint: compare with = or !=
+    hint: compare with =, != or in
 
     'lr' is no metric here
       lr at 3 = 1
@@ -587,7 +587,7 @@ fn what_cannot_be_meant_is_pointed_at() {
     tags have no order
       tag > a
             ^
-    hint: compare with = or !=
+    hint: compare with =, != or in
 
     '5' is no param, metric or attribute here
       5 < acc

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
-use minijinja::value::{Value, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, Output, UndefinedBehavior};
+use minijinja::value::{Rest, Value, ValueKind, ValueOrKwargs};
+use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 use serde_json::Value as Json;
 
 use crate::error::Problem;
@@ -169,7 +169,25 @@ fn environment(surroundings: Surroundings) -> Environment<'static> {
     environment.add_filter("short", short);
     environment.add_filter("json", |value: Value| Value::from_safe_string(json::line(&to_json(&value))));
     environment.add_filter("round", round);
+    // These two make text as long as they are told to, which no count of steps bounds.
+    environment.remove_filter("indent");
+    environment.add_filter("format", format_within);
     environment
+}
+
+/// Python's `%` formats, in which nothing is made wider than a line of a large terminal.
+fn format_within(state: &mut State, pattern: &Value, values: Rest<ValueOrKwargs>) -> Result<Value, Error> {
+    let text = pattern.as_str().unwrap_or_default();
+    let is_layout = |character: &char| "#0- +.*123456789".contains(*character);
+    let is_wide = |layout: &str| layout.contains('*') || layout.split(['.', ' ']).any(|part| part.len() > 5);
+    let layouts = text.split('%').skip(1).map(|rest| rest.chars().take_while(is_layout).collect::<String>());
+    if layouts.into_iter().any(|layout| is_wide(&layout)) {
+        return Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "a width has few digits, and is not given as '*'",
+        ));
+    }
+    minijinja::filters::format(state, pattern, values)
 }
 
 /// Writes a value: nothing for what is not there, numbers as JSON has them, text so that it is harmless.
@@ -458,6 +476,20 @@ mod tests {
             })
             .unwrap();
         assert_eq!(out, "a\\x1b[2J\\u{202e}\\nb<i>\n");
+    }
+
+    #[test]
+    fn no_filter_makes_more_text_than_anybody_wants() {
+        let one = || json!({ "n": 1, "x": "x" });
+        assert_eq!(
+            render("{{ '100%% of %-3d, * %.2f' | format(n, 2.0) }}", one()).unwrap(),
+            "100% of 1  , * 2.00\n"
+        );
+        for wide in
+            ["'%99999999999d' | format(1)", "'%*d' | format(999999999, 1)", "'x' | indent(9999999999)"]
+        {
+            render(&format!("{{{{ {wide} }}}}"), one()).unwrap_err();
+        }
     }
 
     #[test]

@@ -32,6 +32,8 @@ const CHANCE_TRIES: usize = 19;
 /// How many words of an input get a column of their own; the others share one.
 const WORDS_MAX: usize = 10;
 /// Where the shuffling begins.
+/// Beyond this results are divided by the largest.
+const SCALED_FROM: f64 = 1e100;
 const SEED: u64 = 0x7874_7261_636b;
 
 /// The values of an input, row by row; absent where a row has none.
@@ -134,11 +136,23 @@ pub fn study(inputs: &[Input], result: &[f64]) -> Study {
         left_out,
     };
     if result.len() >= ROWS_MIN && varies && !weights.is_empty() {
-        weigh(&mut study, &mut weights, &inputs, &result);
+        weigh(&mut study, &mut weights, &inputs, &scaled(&result));
     }
-    sort(&mut weights, study.trust);
+    sort(&mut weights, study.trust, &result);
     study.inputs = weights;
     study
+}
+
+/// The results by a measure in which their squares are finite, whatever diverged: the weights are parts of the whole, and
+/// the same by any.
+fn scaled(result: &[f64]) -> Vec<f64> {
+    let measure = measure(result);
+    result.iter().map(|number| number / measure).collect()
+}
+
+fn measure(result: &[f64]) -> f64 {
+    let largest = result.iter().fold(0.0_f64, |largest, number| largest.max(number.abs()));
+    if largest > SCALED_FROM { largest } else { 1.0 }
 }
 
 /// The rows that are looked at, in order.
@@ -209,7 +223,9 @@ fn weigh(study: &mut Study, weights: &mut [Weight], inputs: &[Input], result: &[
         study.by_chance = by_chance(&rows, result, &parts);
     }
     study.trust = match foretold {
-        _ if foretold <= study.by_chance.unwrap_or_default().max(0.0) => Trust::Nothing,
+        _ if !foretold.is_finite() || foretold <= study.by_chance.unwrap_or_default().max(0.0) => {
+            Trust::Nothing
+        }
         _ if result.len() < ROWS_FEW || foretold < WEAK => Trust::Hint,
         _ => Trust::Fair,
     };
@@ -309,11 +325,10 @@ fn each<T: Send>(count: usize, work: impl Fn(usize) -> Option<T> + Sync) -> Vec<
     done.into_inner().unwrap_or_default()
 }
 
-fn sort(weights: &mut [Weight], trust: Trust) {
-    let by_itself = |weight: &Weight| weight.spearman.map_or(0.0, f64::abs);
+fn sort(weights: &mut [Weight], trust: Trust, result: &[f64]) {
     let key = |weight: &Weight| match trust {
         Trust::Hint | Trust::Fair => weight.importance.unwrap_or_default(),
-        Trust::TooFew | Trust::Nothing => by_itself(weight),
+        Trust::TooFew | Trust::Nothing => closeness(weight, result),
     };
     weights.sort_by(|one, other| key(other).total_cmp(&key(one)).then(one.input.cmp(&other.input)));
 }
@@ -323,10 +338,11 @@ fn closeness(weight: &Weight, result: &[f64]) -> f64 {
     if let Some(spearman) = weight.spearman {
         return spearman.abs();
     }
+    let (measure, result) = (measure(result), scaled(result));
     let mean = result.iter().sum::<f64>() / result.len() as f64;
-    let between: f64 =
-        weight.words.iter().map(|(_, of_word, count)| *count as f64 * (of_word - mean).powi(2)).sum();
-    (between / variation(result)).sqrt()
+    let far = |of_word: f64| (of_word / measure - mean).powi(2);
+    let between: f64 = weight.words.iter().map(|(_, of_word, count)| *count as f64 * far(*of_word)).sum();
+    (between / variation(&result)).sqrt()
 }
 
 impl Input {
@@ -475,6 +491,25 @@ mod tests {
 
     fn order(study: &Study) -> Vec<usize> {
         study.inputs.iter().map(|weight| weight.input).collect()
+    }
+
+    #[test]
+    fn a_result_that_diverged_makes_no_nonsense() {
+        let rates = random(1, 40);
+        let mut result: Vec<f64> = rates.iter().map(|rate| 1e200 * rate).collect();
+        result[7] = 1e300;
+        let study = study(&[numbers(&rates), numbers(&random(2, 40))], &result);
+        assert!(study.foretold.unwrap().is_finite(), "{study:?}");
+        assert_ne!(study.trust, Trust::Fair);
+    }
+
+    #[test]
+    fn without_weights_words_are_ranked_by_what_they_tell() {
+        let words = [0, 0, 0, 0, 1, 1, 1, 1];
+        let result: Vec<f64> = words.iter().map(|word| *word as f64 + 0.01).collect();
+        let inputs = [numbers(&random(3, 8)), Input::Words(words.iter().copied().map(Some).collect())];
+        let study = study(&inputs, &result);
+        assert_eq!((study.trust, order(&study)), (Trust::TooFew, vec![1, 0]));
     }
 
     #[test]

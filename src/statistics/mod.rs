@@ -1,6 +1,7 @@
 //! What numbers say: intervals, tests of significance, which inputs mattered.
 //!
-//! Plain numbers in and out: knows nothing of runs. Every number is checked against SciPy; the commands are beside the tests.
+//! Plain numbers in and out: knows nothing of runs. Tests of significance, intervals and correlations are checked
+//! against SciPy; the commands are beside the tests.
 
 pub mod correlation;
 pub mod forest;

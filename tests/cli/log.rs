@@ -1,6 +1,6 @@
 //! `git xtrack log`.
 
-use crate::support::repo::Repo;
+use crate::support::repo::{Repo, run};
 
 fn record(repo: &Repo, arguments: &[&str]) -> String {
     let output = repo.xtrack(&[&["record"], arguments].concat());
@@ -49,6 +49,16 @@ fn the_newest_is_first_and_fields_sort() {
     let output = repo.xtrack(&["log", "--sort", "acuracy"]);
     assert_eq!(output.code, 2);
     assert!(output.stderr.contains("accuracy"), "{}", output.stderr);
+    // What single series say is in no order; nobody is told one that is none.
+    for arguments in [
+        ["log", "--sort", "-accuracy.first"],
+        ["leaderboard", "-m", "accuracy.mean"],
+        ["log", "--best=accuracy.first", "-n1"],
+    ] {
+        let output = repo.xtrack(&arguments);
+        assert_eq!(output.code, 2, "{arguments:?} {}", output.stdout);
+        assert!(output.stderr.contains("accuracy.min"), "{}", output.stderr);
+    }
 }
 
 #[test]
@@ -64,6 +74,14 @@ fn a_range_finds_runs_after_amend_and_rebase() {
     assert_eq!(names(&repo, &["base..HEAD"]), ["on-topic"]);
     assert_eq!(names(&repo, &["--", "train.py"]), ["on-topic"]);
     assert_eq!(names(&repo, &["--", "other.py"]), Vec::<String>::new());
+    // Paths are meant from where one is, as by git.
+    repo.write("sub/x", "");
+    let from_sub = |path: &str| {
+        let mut command = repo.command(env!("CARGO_BIN_EXE_git-xtrack"));
+        command.args(["log", "--oneline", "--", path]).current_dir(repo.path().join("sub"));
+        run(&mut command).ok().stdout.lines().count()
+    };
+    assert_eq!((from_sub("../train.py"), from_sub("train.py")), (1, 0));
     // Rebased onto other work: the commit and the tree are new, the patch is the same.
     repo.git(&["checkout", "-q", "base"]);
     repo.write("README", "more\n");
@@ -83,6 +101,10 @@ fn experiments_and_people_narrow() {
     record(&repo, &["--name", "a", "--experiment", "x"]);
     record(&repo, &["--name", "b", "--experiment", "y"]);
     assert_eq!(names(&repo, &["--experiment", "x"]), ["a"]);
+    assert_eq!(names(&repo, &["--mine"]), ["b", "a"]);
+    repo.git(&["config", "user.email", "canada@example.com"]);
+    record(&repo, &["--name", "c"]);
+    repo.git(&["config", "user.email", "ada@example.com"]);
     assert_eq!(names(&repo, &["--mine"]), ["b", "a"]);
     assert_eq!(names(&repo, &["--user", "nobody-at-all"]), Vec::<String>::new());
 }

@@ -97,7 +97,10 @@ fn only(tracker: &Tracker, experiment: Option<&str>) -> Result<Baseline> {
     let mut baselines: Vec<Baseline> = baseline::all(tracker, experiment)?.into_values().collect();
     match baselines.len() {
         1 => Ok(baselines.remove(0)),
-        0 => Err(Problem::new("no baseline is named").of(crate::error::Kind::NotFound).into()),
+        0 => Err(Problem::new("no baseline is named")
+            .hint("`git xtrack baseline RUN` names one")
+            .of(crate::error::Kind::NotFound)
+            .into()),
         _ => Err(Problem::usage("there are several baselines, and one is to be removed")
             .hint("name its run, or the experiment with -e; `git xtrack baseline` lists them")
             .into()),

@@ -170,7 +170,8 @@ impl Args {
         let mut sides: Vec<Side> =
             groups.into_iter().map(|group| Side { title: group.title(), runs: group.runs }).collect();
         match sides.len() {
-            0 | 1 => Err(Problem::usage(format!(
+            0 => Err(Problem::usage("there is nothing to compare: no runs match").into()),
+            1 => Err(Problem::usage(format!(
                 "there is nothing to compare: all have the same {}",
                 self.group_by.join(", ")
             ))

@@ -55,7 +55,10 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     };
     let found = experiments::experiments(runs, &told);
     if found.is_empty() && !args.form.json {
-        session.note("no experiments yet: `git xtrack record --experiment NAME -- …` begins one");
+        session.note(match args.query {
+            Some(_) => "no runs of experiments match",
+            None => "no experiments yet: `git xtrack record --experiment NAME -- …` begins one",
+        });
         return Ok(ExitCode::SUCCESS);
     }
     let answer = Answer {

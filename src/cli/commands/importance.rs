@@ -6,11 +6,11 @@ use anyhow::Result;
 
 use crate::cli::Session;
 use crate::cli::choice::{self, Choice};
-use crate::cli::commands::diff::is_of_series;
 use crate::cli::form::{Answer, Form};
 use crate::error::Problem;
 use crate::ops::importance;
 use crate::ops::select::{self, Wanted};
+use crate::query::order::refuse_of_series;
 use crate::query::{Field, Vocabulary};
 use crate::view;
 
@@ -67,9 +67,9 @@ fn result(name: &str, known: &Vocabulary) -> Result<Field> {
         Field::Param(param) => {
             Err(Problem::usage(format!("'{param}' is a param: name the metric it is to explain")).into())
         }
-        _ if is_of_series(&field) => Err(Problem::usage(format!("'{name}' is known of single series only"))
-            .hint("take the last, the smallest or the largest: `loss`, `loss.min`, `loss.max`")
-            .into()),
-        _ => Ok(field),
+        _ => {
+            refuse_of_series(&field)?;
+            Ok(field)
+        }
     }
 }

@@ -141,7 +141,8 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
 
 impl Args {
     fn wanted(&self, tracker: &Tracker, look: &Look, ranking: Option<&Ranking>) -> Wanted {
-        let mine = self.mine.then(|| tracker.store.identity().mail);
+        // Whole, as it stands in `name <mail>`: others' mails may end the same.
+        let mine = self.mine.then(|| format!("<{}>", tracker.store.identity().mail));
         let is_grouped = !look.group_by.is_empty() || self.duplicates;
         let best = ranking.map(Ranking::sort);
         Wanted {
@@ -342,7 +343,7 @@ impl List<'_> {
     }
 
     fn say_none(&self) -> Result<()> {
-        let is_narrowed = self.args.is_narrowed(self.look);
+        let is_narrowed = self.args.is_narrowed(self.look) || self.selected.total > 0;
         self.session.note(if is_narrowed { "no runs match" } else { NO_RUNS });
         Ok(())
     }

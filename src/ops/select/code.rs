@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::ops::record::place::Places;
 use crate::run::attempt::Code;
 use crate::run::value::Value;
 use crate::store::{Oid, Range};
@@ -17,6 +18,16 @@ pub fn place_in(range: &Range, code: &Code) -> Option<&'static str> {
         () if has(&range.patch_ids, &code.patch_id) => Some("rebased"),
         () => None,
     }
+}
+
+/// Paths as typed, from the folder where the user is; from the top, as Git names what a commit changed.
+pub fn from_top(tracker: &Tracker, paths: &[String]) -> Vec<String> {
+    let places = Places::of(tracker);
+    let from_top = |path: &String| match places.shown(&places.here.join(path)) {
+        top if top.is_empty() => ".".to_owned(),
+        path => path,
+    };
+    paths.iter().map(from_top).collect()
 }
 
 /// Which code commits changed one of the paths, each asked of git once.

@@ -75,11 +75,8 @@ impl<'a> Repository<'a> {
         }
         let (_, curves) = self.curves.as_mut().expect("it was put there above");
         curves.entry(metric.to_owned()).or_insert_with(|| {
-            // The series are told apart by attempts, which a run from a list lacks.
-            let whole = match run.attempts.is_empty() {
-                true => self.tracker.load(&run.id),
-                false => Ok(run.clone()),
-            };
+            // Of a run from a list the attempts and artifacts are missing that series are told apart by and kept in.
+            let whole = self.tracker.load(&run.id);
             let wanted = Wanted { metric: metric.to_owned(), all: false };
             match whole.and_then(|run| series::of_run(self.tracker, &run, &wanted)) {
                 Ok(answer) => {
