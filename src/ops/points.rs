@@ -5,7 +5,6 @@ use std::collections::{BTreeSet, HashMap};
 use anyhow::Result;
 
 use crate::ops::select::outside::Repository;
-use crate::ops::series::{self, Wanted};
 use crate::query::{Field, Outside as _};
 use crate::run::Run;
 use crate::run::attempt::Number;
@@ -42,15 +41,9 @@ pub fn of_runs(
             }
         }
         for metric in courses.iter().filter(|metric| run.metrics.contains_key(*metric)) {
-            match series::of_run(tracker, run, &Wanted { metric: metric.clone(), all: false }) {
-                Ok(answer) => {
-                    let values = answer.series.iter().flat_map(|series| &series.points);
-                    let values = values.map(|point| point.value.as_f64()).collect();
-                    points.curves.insert((run.id.clone(), metric.clone()), values);
-                    points.notes.extend(answer.notes.iter().map(|note| format!("run '{}': {note}", run.id)));
-                }
-                Err(error) => points.notes.push(format!("run '{}': {error:#}", run.id)),
-            }
+            let series = repository.curve(metric, run);
+            let values = series.iter().flat_map(|series| &series.points).map(|point| point.value.as_f64());
+            points.curves.insert((run.id.clone(), metric.clone()), values.collect());
         }
     }
     points.notes.extend(repository.into_notes());

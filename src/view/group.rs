@@ -2,20 +2,18 @@
 //!
 //! Which runs they are is the caller's choice; the statistics are `statistics`'.
 
-use std::collections::HashMap;
-
 use serde_json::{Map, Value as Json, json};
 
 use crate::query::Field;
-use crate::query::order::{Key, Order};
+use crate::query::order::Order;
 use crate::render::style::Role;
 use crate::render::{Align, Block, Cell, Column, Report, Table};
 use crate::run::Run;
 use crate::run::attempt::{Goal, Number};
 use crate::run::id::RunId;
-use crate::run::text::write_value;
 use crate::run::value::Value;
 use crate::statistics::summary::Summary;
+use crate::view::alike::{Alike, alike};
 use crate::view::columns::{self, Around};
 use crate::view::value;
 
@@ -57,20 +55,11 @@ pub struct GroupOptions<'a> {
 
 /// The groups, in the order of what they have in common.
 pub fn groups<'a>(runs: &'a [Run], by: &[Field]) -> Vec<Group<'a>> {
-    let mut places: HashMap<Vec<Option<String>>, usize> = HashMap::new();
-    let mut groups: Vec<Group<'a>> = Vec::new();
-    for run in runs {
-        let values: Vec<Option<Value>> = by.iter().map(|field| field.get(run)).collect();
-        let name = values.iter().map(|value| value.as_ref().map(identity)).collect();
-        let place = *places.entry(name).or_insert(groups.len());
-        match groups.get_mut(place) {
-            Some(group) => group.runs.push(run),
-            None => groups.push(Group { values, runs: vec![run] }),
-        }
-    }
-    let keys = by.iter().map(|field| Key { field: field.clone(), descending: false });
-    sort(&mut groups, &Order(keys.collect()), by);
-    groups
+    let group = |alike: Alike| Group {
+        values: alike.values,
+        runs: alike.places.into_iter().map(|place| &runs[place]).collect(),
+    };
+    alike(runs, by).into_iter().map(group).collect()
 }
 
 /// Sorts groups: by what they have in common, by the mean of a metric, and by all else as their first run has it.
@@ -145,7 +134,14 @@ pub fn report(groups: &[Group<'_>], options: &GroupOptions<'_>) -> Report {
         }
         table.rows.push(row);
     }
-    Report { blocks: vec![Block::Table(table)] }
+    let mut report = Report { blocks: vec![Block::Table(table)] };
+    if !options.metrics.is_empty() {
+        report.prose(Cell::of(
+            Role::Dim,
+            "mean ± standard deviation over the runs of a group; one run has none",
+        ));
+    }
+    report
 }
 
 /// The groups with numbers whole, for spreadsheets.
@@ -222,15 +218,6 @@ fn group_json(group: &Group<'_>, options: &GroupOptions<'_>) -> Json {
         "runs": group.runs.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(),
         "metrics": options.metrics.iter().filter_map(measured).collect::<Map<_, _>>(),
     })
-}
-
-/// What tells a value from others: numbers by what they are worth, whatever their type.
-fn identity(given: &Value) -> String {
-    match given.as_number().filter(|number| number.abs() < 2_f64.powi(53)) {
-        // Zero has a sign that nobody means.
-        Some(number) => format!("number {}", number + 0.0),
-        None => write_value(given),
-    }
 }
 
 fn shared_cell(given: &Option<Value>) -> Cell {
@@ -326,6 +313,7 @@ mod tests {
         1.0     2  0.65 ± 0.21  0.8 (quiet-otter-2)           0.5           0.8  not finite                                 1797 ± 0
         -       1
         not shown, to fit: images best, images min, images max
+        mean ± standard deviation over the runs of a group; one run has none
         ");
         insta::assert_snapshot!(crate::render::csv::write(&exact(&groups, &options)).replace('\r', ""), @"
         params.lr,runs,metrics.accuracy.count,metrics.accuracy.nonfinite,metrics.accuracy.mean,metrics.accuracy.std,metrics.accuracy.min,metrics.accuracy.max,metrics.accuracy.best,metrics.accuracy.best_run,metrics.loss.count,metrics.loss.nonfinite,metrics.loss.mean,metrics.loss.std,metrics.loss.min,metrics.loss.max,metrics.loss.best,metrics.loss.best_run,metrics.images.count,metrics.images.nonfinite,metrics.images.mean,metrics.images.std,metrics.images.min,metrics.images.max,metrics.images.best,metrics.images.best_run

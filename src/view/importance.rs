@@ -68,8 +68,9 @@ fn trust(studied: &Studied) -> Cell {
         Trust::TooFew if studied.runs < ROWS_MIN => Cell::of(
             Role::Warning,
             format!(
-                "{} are too few to weigh params, which begins at {ROWS_MIN}; sorted by correlation",
-                human::count(studied.runs, "run")
+                "{} {} too few to weigh params, which begins at {ROWS_MIN}; sorted by correlation",
+                human::count(studied.runs, "run"),
+                if studied.runs == 1 { "is" } else { "are" },
             ),
         ),
         Trust::TooFew if study.inputs.is_empty() => {
@@ -146,7 +147,7 @@ fn words(studied: &Studied, weight: &Weight) -> String {
     let shown = |(word, mean, _): &(Option<usize>, f64, usize)| {
         let word = match word {
             Some(word) => value::bare(&studied.words[weight.input][*word]),
-            None => "-".to_owned(),
+            None => "without it".to_owned(),
         };
         format!("{word} {}", value::number(Number::Float(*mean)))
     };
@@ -343,7 +344,7 @@ mod tests {
         the params foretell 74 % of the variation in runs that were not looked at (R² 0.74)
         param                   importance  relative      Spearman  Pearson  mean by value
         lr (with optim.lr)   0.610 ± 0.050  ████████████     -0.80    -0.80
-        optimizer            0.200 ± 0.040  ███▉                             adam 0.93, sgd 0.85, - 0.5
+        optimizer            0.200 ± 0.040  ███▉                             adam 0.93, sgd 0.85, without it 0.5
         seed                ~0                               +0.03    +0.03
         left out: 1 param that has one value; dir: another word in nearly every run
         runs that are not counted: 2 without a result, 1 still running
@@ -381,7 +382,7 @@ mod tests {
         correlation
         param               Spearman  Pearson  mean by value
         lr (with optim.lr)     -0.80    -0.80
-        optimizer                              adam 0.93, sgd 0.85, - 0.5
+        optimizer                              adam 0.93, sgd 0.85, without it 0.5
         seed                   +0.03    +0.03
         left out: 1 param that has one value; dir: another word in nearly every run
         runs that are not counted: 2 without a result, 1 still running

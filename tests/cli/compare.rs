@@ -105,13 +105,13 @@ fn groups_stand_side_by_side_by_their_means() {
     let rows: Vec<Vec<&str>> = output.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(rows[1], ["0.01", "1", "0.9", "★"], "{}", output.stdout);
     assert_eq!(rows[2], ["0.1", "2", "0.6", "±", "1.3"], "{}", output.stdout);
-    assert_eq!(rows[3], ["-", "1", "nan"], "{}", output.stdout);
+    assert_eq!(rows[3], ["-", "1", "not", "finite"], "{}", output.stdout);
     let shown = json(&repo, &["compare", "a1", "a2", "b1", "--group-by", "lr"]);
-    assert_eq!(shown["groups"][1]["values"], json!({"lr": 0.1}));
+    assert_eq!(shown["groups"][1]["values"], json!({"params.lr": 0.1}));
     assert_eq!(shown["groups"][1]["runs"].as_array().unwrap().len(), 2);
     assert_eq!(shown["groups"][0]["metrics"]["acc"]["half_width"], Value::Null);
     let csv = repo.xtrack(&["compare", "a1", "a2", "b1", "--group-by", "lr", "--csv"]).ok().stdout;
-    assert!(csv.starts_with("lr,runs,metrics.acc.count,metrics.acc.mean,"), "{csv}");
+    assert!(csv.starts_with("params.lr,runs,metrics.acc.count,metrics.acc.mean,"), "{csv}");
 }
 
 #[test]

@@ -69,7 +69,8 @@ impl<'a> Repository<'a> {
         changes.or_insert_with(|| Changes::new(tracker, &[path.to_owned()])).touch(code)
     }
 
-    fn curve(&mut self, metric: &str, run: &Run) -> &[Series] {
+    /// The points of a metric that count; of what cannot be read there are none, and a note says why.
+    pub fn curve(&mut self, metric: &str, run: &Run) -> &[Series] {
         if self.curves.as_ref().is_none_or(|(id, _)| *id != run.id) {
             self.curves = Some((run.id.clone(), HashMap::new()));
         }

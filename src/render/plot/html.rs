@@ -17,6 +17,11 @@ const STRETCHES_MIN: usize = 400;
 /// The most, which is more than a screen has pixels.
 const STRETCHES_MAX: usize = 8_000;
 
+/// Beyond so many curves lines are thinner, and only one is told at a time.
+const CROWD: usize = 12;
+/// Up to how many whole numbers are all written beside an axis.
+const ALL_WHOLE: f64 = 12.0;
+
 /// Nothing may be loaded from anywhere; plotly makes code of its own for drawing on graphics cards.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; \
                       img-src data: blob:; worker-src blob:; font-src data:";
@@ -85,10 +90,10 @@ fn of_chart(chart: &Chart) -> (Json, Json) {
             band.edges.iter().map(|edge| finite(pick(edge))).collect::<Vec<_>>()
         };
         let x: Vec<Json> = band.edges.iter().map(|edge| place(&chart.x.scale, edge.0)).collect();
-        let common = |y: Vec<Json>| json!({"type": "scatter", "mode": "lines", "x": x, "y": y, "line": {"width": 0}, "hoverinfo": "skip", "showlegend": false});
+        let common = |y: Vec<Json>| json!({"type": "scatter", "mode": "lines", "x": x, "y": y, "line": {"width": 1, "color": rgba(ink::rgb(band.ink), 0.4)}, "hoverinfo": "skip", "showlegend": false});
         let mut upper = common(edge(|edge| edge.2));
         upper["fill"] = "tonexty".into();
-        upper["fillcolor"] = rgba(ink::rgb(band.ink), 0.18).into();
+        upper["fillcolor"] = rgba(ink::rgb(band.ink), 0.13).into();
         data.extend([common(edge(|edge| edge.1)), upper]);
     }
     for columns in chart.columns.chunk_by(|one, other| one.ink == other.ink) {
@@ -102,11 +107,12 @@ fn of_chart(chart: &Chart) -> (Json, Json) {
     }
     let stretches = (SPOTS_MAX / 4 / chart.curves.len().max(1)).clamp(STRETCHES_MIN, STRETCHES_MAX);
     data.extend(chart.curves.iter().map(|curve| of_curve(chart, curve, stretches)));
+    data.extend(chart.curves.iter().filter_map(|curve| of_gaps(chart, curve)));
     let named = chart.named().count();
     let layout = json!({
         "height": 560, "margin": {"l": 70, "r": 20, "t": 30, "b": 55},
         "xaxis": axis(&chart.x), "yaxis": axis(&chart.y), "bargap": 0.02,
-        "showlegend": named > 0, "hovermode": if named > 12 { "closest" } else { "x unified" },
+        "showlegend": named > 0, "hovermode": if named > CROWD { "closest" } else { "x unified" },
         "legend": {"orientation": if named > 6 { "v" } else { "h" }, "yanchor": if named > 6 { "top" } else { "bottom" }, "y": 1},
     });
     (data.into(), layout)
@@ -126,6 +132,7 @@ fn of_curve(chart: &Chart, curve: &Curve, count: usize) -> Json {
     let mode = if curve.look == Look::Dots || is_alone { "markers" } else { "lines" };
     let line = match curve.look {
         Look::Guide => json!({"color": css(ink::FRAME), "dash": "dash", "width": 1}),
+        _ if chart.named().count() > CROWD => json!({"color": colour, "dash": dash, "width": 1.2}),
         _ => json!({"color": colour, "dash": dash, "width": 2}),
     };
     let label = curve.label.as_deref().unwrap_or_default();
@@ -136,6 +143,24 @@ fn of_curve(chart: &Chart, curve: &Curve, count: usize) -> Json {
         "opacity": if curve.look == Look::Faint { 0.25 } else { 1.0 },
         "x": of(&|spot| place(scale, spot.x)), "y": of(&|spot| finite(spot.y)),
         "line": line, "marker": {"color": colour, "size": 8}, "connectgaps": false,
+    })
+}
+
+/// Marks at the bottom where a curve has no number.
+fn of_gaps(chart: &Chart, curve: &Curve) -> Option<Json> {
+    const MARKS_MAX: usize = 500;
+    let stretches = Stretches { low: 0.0, high: 1.0, count: MARKS_MAX };
+    let across = |spot: &&Spot| stretches.of(chart.x.scale.place(spot.x));
+    let mut gaps: Vec<&Spot> =
+        curve.spots.iter().filter(|spot| !spot.y.is_finite() && curve.look == Look::Line).collect();
+    gaps.dedup_by_key(|spot| across(spot));
+    let bottom = finite(chart.y.scale.value(0.015));
+    (!gaps.is_empty()).then(|| {
+        json!({
+            "type": "scatter", "mode": "markers", "showlegend": false, "hoverinfo": "x",
+            "x": gaps.iter().map(|spot| place(&chart.x.scale, spot.x)).collect::<Vec<_>>(), "y": vec![bottom; gaps.len()],
+            "marker": {"symbol": "x-thin-open", "size": 7, "color": css(ink::rgb(curve.ink)), "line": {"width": 1.5}},
+        })
     })
 }
 
@@ -176,9 +201,10 @@ fn of_parallel(parallel: &Parallel) -> (Json, Json) {
         if let Some(names) = &axis.names {
             dimension["tickvals"] = (0..names.len()).collect::<Vec<_>>().into();
             dimension["ticktext"] = names.iter().map(|name| marked(name)).collect::<Vec<_>>().into();
-        } else if scale.kind == Kind::Log {
-            let ticks = scale.ticks(5);
-            dimension["tickvals"] = ticks.iter().map(|tick| tick.at.log10()).collect::<Vec<_>>().into();
+        } else if matches!(scale.kind, Kind::Log | Kind::Whole) {
+            let ticks = scale.ticks(if scale.kind == Kind::Log { 5 } else { 8 });
+            let at = |at: f64| if scale.kind == Kind::Log { at.log10() } else { at };
+            dimension["tickvals"] = ticks.iter().map(|tick| at(tick.at)).collect::<Vec<_>>().into();
             dimension["ticktext"] = ticks.into_iter().map(|tick| tick.label).collect::<Vec<_>>().into();
         }
         dimension
@@ -202,7 +228,10 @@ fn of_matrix(matrix: &Matrix) -> (Json, Json) {
             .collect::<Vec<_>>()
     };
     let labels: Vec<String> = matrix.labels.iter().map(|label| marked(label)).collect();
-    let ticks = json!({"tickmode": "array", "tickvals": each.clone().collect::<Vec<_>>(), "ticktext": labels, "automargin": true});
+    let ticks = json!({
+        "tickmode": "array", "tickvals": each.clone().collect::<Vec<_>>(), "ticktext": labels, "automargin": true,
+        "ticks": "", "showgrid": false, "zeroline": false,
+    });
     let titled = |title: &str, more: Json| {
         let mut axis = ticks.clone();
         axis["title"] = json!({"text": title});
@@ -224,8 +253,8 @@ fn of_matrix(matrix: &Matrix) -> (Json, Json) {
     }]);
     let height = (matrix.labels.len() * 40).clamp(360, 900) + 110;
     let layout = json!({
-        "height": height, "margin": {"l": 80, "r": 20, "t": 60, "b": 20},
-        "xaxis": titled("predicted", json!({"side": "top"})),
+        "height": height, "margin": {"l": 80, "r": 20, "t": 75, "b": 20},
+        "xaxis": titled("predicted", json!({"side": "top", "constraintoward": "left"})),
         "yaxis": titled("true", json!({"autorange": "reversed", "scaleanchor": "x"})),
     });
     (data, layout)
@@ -235,12 +264,15 @@ fn axis(axis: &Axis) -> Json {
     let kind = match axis.scale.kind {
         Kind::Log => "log",
         Kind::Moment => "date",
-        Kind::Linear | Kind::Span => "linear",
+        Kind::Linear | Kind::Whole | Kind::Span => "linear",
     };
     let mut written = json!({
         "title": {"text": marked(&axis.title)}, "type": kind, "range": range(&axis.scale),
         "gridcolor": css(ink::GRID), "linecolor": css(ink::FRAME), "zeroline": false, "showline": true, "automargin": true,
     });
+    if axis.scale.kind == Kind::Whole && axis.scale.high - axis.scale.low < ALL_WHOLE {
+        written["dtick"] = 1.into();
+    }
     if axis.scale.kind == Kind::Span {
         let ticks = axis.scale.ticks(8);
         written["tickvals"] = ticks.iter().map(|tick| tick.at).collect::<Vec<_>>().into();
@@ -253,7 +285,7 @@ fn range(scale: &Scale) -> Json {
     match scale.kind {
         Kind::Log => json!([scale.low.log10(), scale.high.log10()]),
         Kind::Moment => json!([place(scale, scale.low), place(scale, scale.high)]),
-        Kind::Linear | Kind::Span => json!([scale.low, scale.high]),
+        Kind::Linear | Kind::Whole | Kind::Span => json!([scale.low, scale.high]),
     }
 }
 

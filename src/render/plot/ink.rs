@@ -85,10 +85,20 @@ pub fn on_heat(amount: f64) -> Rgb {
     if amount > 0.5 { PAPER } else { TEXT }
 }
 
-/// Which of the terminal's 256 colours is nearest.
-pub fn nearest(rgb: Rgb) -> Ansi256Color {
-    let level = |part: u8| (f64::from(part) / 255.0 * 5.0).round() as u8;
-    Ansi256Color(16 + 36 * level(rgb.0) + 6 * level(rgb.1) + level(rgb.2))
+/// The same on a terminal: none of them is lost on a dark ground, nor on a light one.
+pub fn terminal_shade(amount: f64) -> u8 {
+    const STEPS: [u8; 6] = [61, 67, 37, 71, 142, 178];
+    STEPS[step(amount, STEPS.len())]
+}
+
+/// What lies under letters on a terminal, and the letters' colour; nothing where there is next to nothing to tell.
+pub fn terminal_heat(amount: f64) -> Option<(u8, u8)> {
+    const STEPS: [(u8, u8); 4] = [(103, 16), (67, 231), (68, 231), (26, 231)];
+    (amount >= 0.05).then(|| STEPS[step(amount, STEPS.len())])
+}
+
+fn step(amount: f64, count: usize) -> usize {
+    ((amount * count as f64) as usize).min(count - 1)
 }
 
 fn between(steps: &[Rgb], amount: f64) -> Rgb {

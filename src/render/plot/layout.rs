@@ -63,6 +63,23 @@ pub fn clear(extents: &[(f64, f64)], gap: f64) -> Vec<usize> {
     kept
 }
 
+/// In how many columns so many names stand, where there is room for that many: as few as the same rows need.
+pub fn columns(count: usize, columns_max: usize, rows_max: usize) -> usize {
+    let columns_max = columns_max.max(1);
+    let rows = count.div_ceil(columns_max).max(1);
+    if rows > rows_max { columns_max } else { count.div_ceil(rows).max(1) }
+}
+
+/// Where, across, a curve first leaves over an edge that lies in its way downwards (1) or upwards (-1).
+pub fn leaves(places: &[Place], edge: f64, towards: f64) -> Option<f64> {
+    let is_beyond = |place: &Place| (place.1 - edge) * towards > 0.5;
+    let first = places.iter().position(is_beyond)?;
+    let beyond = places[first];
+    let Some(before) = first.checked_sub(1).map(|before| places[before]) else { return Some(beyond.0) };
+    let part = (edge - before.1) / (beyond.1 - before.1);
+    Some(if part.is_finite() { before.0 + part * (beyond.0 - before.0) } else { beyond.0 })
+}
+
 /// How many columns a text has.
 pub fn width(text: &str) -> usize {
     text.chars().map(|character| character.width().unwrap_or_default()).sum()
@@ -105,6 +122,21 @@ mod tests {
         assert_eq!(cut("quiet-otter", 6), "quiet…");
         assert_eq!(cut("日本語", 5), "日本…");
         assert_eq!(cut("ab", 0), "");
+    }
+
+    #[test]
+    fn names_stand_in_rows_of_one_length() {
+        let given = [(0, 4), (1, 4), (4, 4), (5, 4), (9, 4), (16, 5), (3, 0), (40, 6)];
+        assert_eq!(given.map(|(count, most)| columns(count, most, 5)), [1, 1, 4, 3, 3, 4, 1, 6]);
+    }
+
+    #[test]
+    fn a_curve_leaves_where_it_crosses_the_edge() {
+        let places = [(0.0, 5.0), (10.0, 5.0), (20.0, -15.0)];
+        assert_eq!(leaves(&places, 0.0, -1.0), Some(12.5));
+        assert_eq!(leaves(&places, 10.0, 1.0), None);
+        assert_eq!(leaves(&[(3.0, f64::NAN), (4.0, -9.0)], 0.0, -1.0), Some(4.0));
+        assert_eq!(leaves(&places[2..], 0.0, -1.0), Some(20.0));
     }
 
     #[test]

@@ -12,8 +12,9 @@ pub mod sparkline;
 mod surface;
 pub mod svg;
 pub mod terminal;
+mod typeface;
 
-pub use crate::render::plot::ink::ink_of;
+pub use crate::render::plot::ink::{COLOUR_COUNT, ink_of};
 use crate::render::plot::scale::Scale;
 pub use crate::series::downsample::Spot;
 

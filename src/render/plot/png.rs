@@ -1,11 +1,10 @@
 //! Writes plots as one PNG picture.
 //!
-//! Text and boxes are plotters'; lines are drawn here, smooth and round, since its wide lines have neither joints nor
-//! smooth edges, and a curve is mostly joints.
+//! Boxes are plotters'; lines are drawn here, smooth and round, since its wide lines have neither joints nor smooth
+//! edges, and a curve is mostly joints.
 
 use plotters::prelude::{BitMapBackend, DrawingBackend, ShapeStyle};
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{RGBAColor, WHITE};
+use plotters::style::RGBAColor;
 
 use crate::error::Problem;
 use crate::render::escape;
@@ -13,35 +12,39 @@ use crate::render::plot::Figure;
 use crate::render::plot::layout::Place;
 use crate::render::plot::pixels::{self, Size};
 use crate::render::plot::surface::{Anchor, Fill, Letters, Pen, Surface, dashed};
+use crate::render::plot::typeface;
 
 /// How wide a picture is whose letters are as large as on paper: in wider ones they grow with it.
 const WIDTH: f64 = 900.0;
 
+/// How many pixels a picture may have: drawing takes seven bytes of each.
+const PIXELS_MAX: usize = 200_000_000;
+
+/// How far below the middle of a line its letters stand, in their size.
+const BELOW_MIDDLE: f64 = 0.36;
+
 /// Writes the plots one below the other; the size is in pixels.
 pub fn write(figures: &[Figure], size: Size) -> Result<Vec<u8>, Problem> {
     let scale = (f64::from(size.width) / WIDTH).clamp(0.7, 4.0);
-    let (width, height) = (size.width, magnified_height(figures, size, scale));
-    let mut paper =
-        Paper { bytes: vec![255; 3 * (width * height) as usize], width, height, scale, cover: Vec::new() };
-    let inner = Size {
-        width: (f64::from(width) / scale).round() as u32,
-        height: (f64::from(size.height) / scale).round() as u32,
-        ..size
+    // What is drawn does not know that it is magnified.
+    let plain = |pixels: u32| (f64::from(pixels) / scale).round() as u32;
+    let inner = Size { width: plain(size.width), height: plain(size.height), ..size };
+    let narrow = pixels::narrowed(figures, inner);
+    let magnified = |pixels: f64| (pixels * scale).round() as u32;
+    let width = if narrow == inner { size.width } else { magnified(f64::from(narrow.width)) };
+    let height = match size.is_fixed {
+        true => size.height.saturating_mul(figures.len().max(1) as u32),
+        false => magnified(pixels::height(figures, narrow)),
     };
-    pixels::draw(figures, inner, f64::from(width) / scale, &mut paper);
-    encoded(&paper)
-}
-
-fn magnified_height(figures: &[Figure], size: Size, scale: f64) -> u32 {
-    let inner = Size {
-        width: (f64::from(size.width) / scale).round() as u32,
-        height: (f64::from(size.height) / scale).round() as u32,
-        ..size
-    };
-    match size.is_fixed {
-        true => size.height * figures.len().max(1) as u32,
-        false => (pixels::height(figures, inner) * scale).round() as u32,
+    let pixels = width as usize * height as usize;
+    if pixels > PIXELS_MAX {
+        return Err(Problem::usage(format!("a picture of {width} by {height} pixels is too large"))
+            .hint("ask for a smaller '--size', or draw less"));
     }
+    let bytes = vec![255; 3 * pixels];
+    let mut paper = Paper { bytes, width, height, scale, cover: Vec::new() };
+    pixels::draw(figures, narrow, f64::from(width) / scale, &mut paper);
+    encoded(&paper)
 }
 
 fn encoded(paper: &Paper) -> Result<Vec<u8>, Problem> {
@@ -143,17 +146,30 @@ impl Paper {
             (from.0.min(to.0) - reach, from.1.min(to.1) - reach),
             (from.0.max(to.0) + reach, from.1.max(to.1) + reach),
         );
-        let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+        let (dx, dy) = ((to.0 - from.0) as f32, (to.1 - from.1) as f32);
         let square = dx * dx + dy * dy;
+        let per_length = if square > 0.0 { 1.0 / square } else { 0.0 };
+        let (inner, outer) = (radius as f32 - 0.5, radius as f32 + 0.5);
+        let (inner, outer_square) = (if inner > 0.0 { inner * inner } else { -1.0 }, outer * outer);
+        let columns = (own.left - whole.left)..(own.right - whole.left);
         for y in own.top..own.bottom {
             let row = (y - whole.top) * (whole.right - whole.left);
-            for x in own.left..own.right {
-                let (px, py) = (x as f64 + 0.5 - from.0, y as f64 + 0.5 - from.1);
-                let along = if square > 0.0 { ((px * dx + py * dy) / square).clamp(0.0, 1.0) } else { 0.0 };
-                let far = (px - along * dx).hypot(py - along * dy);
-                let part = (radius + 0.5 - far).clamp(0.0, 1.0) as f32;
-                let cover = &mut self.cover[row + x - whole.left];
-                *cover = cover.max(part);
+            let py = (y as f64 + 0.5 - from.1) as f32;
+            let first = (own.left as f64 + 0.5 - from.0) as f32;
+            for (place, cover) in self.cover[row + columns.start..row + columns.end].iter_mut().enumerate() {
+                // Of curves with much noise most pixels are covered many times over.
+                if *cover >= 1.0 {
+                    continue;
+                }
+                let px = first + place as f32;
+                let along = ((px * dx + py * dy) * per_length).clamp(0.0, 1.0);
+                let (off_x, off_y) = (px - along * dx, py - along * dy);
+                let far = off_x * off_x + off_y * off_y;
+                if far <= inner {
+                    *cover = 1.0;
+                } else if far < outer_square {
+                    *cover = cover.max(outer - far.sqrt());
+                }
             }
         }
     }
@@ -207,55 +223,26 @@ impl Surface for Paper {
     fn text(&mut self, at: Place, text: &str, letters: Letters) {
         let text = escape::visible(text);
         let size = letters.size * self.scale;
-        let width = pixels::text_width(&text, size);
+        let width = typeface::width(&text, size);
         let (x, y) = self.scaled(at);
         let left = match letters.anchor {
             Anchor::Start => x,
             Anchor::Middle => x - width / 2.0,
             Anchor::End => x - width,
         };
-        // The library takes the middle of a line for a little higher than eyes do.
-        let top = y - 0.8 * size + 0.14 * size;
         let fill = Fill::of(letters.colour);
-        let (columns, rows) = ((width + size) as usize + 1, (1.6 * size) as usize + 1);
-        let cover = letters_cover(&text, size, (left.fract(), top.fract()), (columns, rows));
-        for (place, part) in cover.into_iter().enumerate().filter(|(_, part)| *part > 0.0) {
-            let (x, y) = (
-                left.floor() as i64 + (place % columns) as i64,
-                top.floor() as i64 + (place / columns) as i64,
-            );
-            let is_within =
-                (0..i64::from(self.width)).contains(&x) && (0..i64::from(self.height)).contains(&y);
-            if is_within {
+        let (columns, rows) = (0..i64::from(self.width), 0..i64::from(self.height));
+        // Half of a line's letters is above its middle: digits a little more, small letters less.
+        typeface::cover(&text, size, (left, y + BELOW_MIDDLE * size), |x, y, part| {
+            if columns.contains(&x) && rows.contains(&y) {
                 self.blend(x as usize, y as usize, fill, part);
             }
-        }
+        });
     }
 
     fn text_width(&self, text: &str, size: f64) -> f64 {
-        pixels::text_width(text, size)
+        typeface::width(text, size)
     }
-}
-
-/// How much of each pixel of a box a line of text covers whose middle is at half its height, and that begins at the
-/// place. The library sets letters upon whole pixels, at uneven distances: it is given finer ones.
-fn letters_cover(text: &str, size: f64, (x, y): Place, (columns, rows): (usize, usize)) -> Vec<f64> {
-    const FINE: usize = 4;
-    let (width, height) = (columns * FINE, rows * FINE);
-    let mut bytes = vec![0; 3 * width * height];
-    {
-        let fine = |number: f64| (number * FINE as f64).round() as i32;
-        let style = pixels::font(size * FINE as f64).color(&WHITE).pos(Pos::new(HPos::Left, VPos::Center));
-        let mut backend = BitMapBackend::with_buffer(&mut bytes, (width as u32, height as u32));
-        // Into memory: nothing can fail.
-        let _ = backend.draw_text(text, &style, (fine(x), fine(y + 0.8 * size)));
-    }
-    let mut cover = vec![0.0; columns * rows];
-    for (place, pixel) in bytes.chunks_exact(3).enumerate().filter(|(_, pixel)| pixel[0] > 0) {
-        let (column, row) = (place % width / FINE, place / width / FINE);
-        cover[row * columns + column] += f64::from(pixel[0]) / (255 * FINE * FINE) as f64;
-    }
-    cover
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use crate::run::id::Time;
 pub enum Kind {
     /// Numbers, evenly.
     Linear,
+    /// The same, of things that are counted: nothing is written between two whole numbers.
+    Whole,
     /// Numbers above zero, each power of ten as long as the next.
     Log,
     /// Moments in Unix seconds.
@@ -56,6 +58,7 @@ impl Scale {
                 let is_one = high / low < 1.0 + 1e-12;
                 if is_one { (low / 2.0, high * 2.0) } else { (low, high) }
             }
+            Kind::Whole if low == high => (low - 0.5, high + 0.5),
             // So close that no number lies between.
             _ if (high - low) <= 1e-12 * high.abs().max(low.abs()) => {
                 let room = if high == 0.0 { 1.0 } else { high.abs() * 0.1 };
@@ -122,7 +125,7 @@ impl Scale {
     pub fn ticks(&self, wanted: usize) -> Vec<Tick> {
         let wanted = wanted.max(2);
         match self.kind {
-            Kind::Linear => self.linear_ticks(wanted),
+            Kind::Linear | Kind::Whole => self.linear_ticks(wanted),
             Kind::Log => self.log_ticks(wanted),
             Kind::Span => self.span_ticks(wanted),
             Kind::Moment => self.moment_ticks(wanted),
@@ -131,6 +134,7 @@ impl Scale {
 
     fn linear_ticks(&self, wanted: usize) -> Vec<Tick> {
         let step = round_up((self.high - self.low) / wanted as f64);
+        let step = if self.kind == Kind::Whole { step.max(1.0) } else { step };
         let places = self.multiples(step);
         let largest = places.iter().fold(0.0_f64, |largest, at| largest.max(at.abs()));
         places.into_iter().map(|at| Tick { at, label: written(at, step, largest) }).collect()
@@ -164,12 +168,12 @@ impl Scale {
             _ => (DAY, "d"),
         };
         let step = round_span((self.high - self.low) / wanted as f64);
-        // Steps of a quarter of an hour, hours being written, are not round there.
-        let step = if step < unit { round_up(step / unit) * unit } else { step };
-        let ticks = self.multiples(step).into_iter();
-        ticks
-            .map(|at| Tick { at, label: format!("{}{letter}", written(at / unit, step / unit, 0.0)) })
-            .collect()
+        let label = |at: f64| match () {
+            () if at.abs() < step / 2.0 => format!("0{letter}"),
+            () if step < unit => parted(at, step),
+            () => format!("{}{letter}", written(at / unit, step / unit, 0.0)),
+        };
+        self.multiples(step).into_iter().map(|at| Tick { at, label: label(at) }).collect()
     }
 
     fn moment_ticks(&self, wanted: usize) -> Vec<Tick> {
@@ -209,6 +213,26 @@ impl Scale {
 const MINUTE: f64 = 60.0;
 const HOUR: f64 = 3600.0;
 const DAY: f64 = 86_400.0;
+
+/// A length of time in its parts, as `1h30m`, down to what the step needs.
+fn parted(seconds: f64, step: f64) -> String {
+    let (slack, places) = (step * 1e-6, (-step.log10().floor()).clamp(0.0, 12.0) as usize);
+    let mut rest = seconds.abs();
+    let mut text = if seconds < 0.0 { "-" } else { "" }.to_owned();
+    let mut is_begun = false;
+    for (unit, letter) in [(DAY, "d"), (HOUR, "h"), (MINUTE, "m")] {
+        let whole = ((rest + slack) / unit).floor();
+        rest = (rest - whole * unit).max(0.0);
+        is_begun |= whole > 0.0;
+        if whole > 0.0 || (is_begun && rest > slack) {
+            text.push_str(&format!("{whole}{letter}"));
+        }
+    }
+    if rest > slack {
+        text.push_str(&format!("{rest:.places$}s"));
+    }
+    text
+}
 
 /// A number in few characters.
 pub fn short(value: f64) -> String {
@@ -313,7 +337,7 @@ mod tests {
 
     #[test]
     fn ticks_are_round() {
-        use Kind::{Linear, Log, Moment, Span};
+        use Kind::{Linear, Log, Moment, Span, Whole};
         let table = [
             (Linear, 0.0, 1.0, 5, "0.0 0.2 0.4 0.6 0.8 1.0"),
             (Linear, 0.0, 999_999.0, 5, "0 200k 400k 600k 800k"),
@@ -323,6 +347,9 @@ mod tests {
             (Linear, 0.0, 3e-6, 3, "0 1e-6 2e-6 3e-6"),
             (Linear, 0.0, 1e30, 4, "0 5e29 1e30"),
             (Linear, 0.5, 0.5, 4, "0.45 0.50 0.55"),
+            (Whole, 0.0, 3.0, 9, "0 1 2 3"),
+            (Whole, 7.0, 7.0, 9, "7"),
+            (Whole, 0.0, 99.0, 5, "0 20 40 60 80"),
             (Log, 1e-4, 1.0, 5, "1e-4 0.001 0.01 0.1 1"),
             (Log, 0.02, 30.0, 12, "0.02 0.05 0.1 0.2 0.5 1 2 5 10 20"),
             (Log, 1e-30, 1.0, 6, "1e-30 1e-25 1e-20 1e-15 1e-10 1e-5 1"),
@@ -330,6 +357,11 @@ mod tests {
             (Log, 0.0, 10.0, 3, "1 2 5 10"),
             (Span, 0.0, 100.0, 5, "0s 20s 40s 60s 80s 100s"),
             (Span, 0.0, 5400.0, 6, "0m 15m 30m 45m 60m 75m 90m"),
+            (Span, 0.0, 280.0, 6, "0m 1m 2m 3m 4m"),
+            (Span, 0.0, 280.0, 10, "0m 30s 1m 1m30s 2m 2m30s 3m 3m30s 4m 4m30s"),
+            (Span, -5400.0, 12_600.0, 10, "-1h30m -1h -30m 0h 30m 1h 1h30m 2h 2h30m 3h 3h30m"),
+            (Span, 10_800.0, 10_804.0, 4, "3h 3h0m1s 3h0m2s 3h0m3s 3h0m4s"),
+            (Span, 200.0, 200.2, 4, "3m20.00s 3m20.05s 3m20.10s 3m20.15s 3m20.20s"),
             (Span, 0.0, 86_400.0, 5, "0h 6h 12h 18h 24h"),
             (Span, 0.0, 864_000.0, 5, "0d 2d 4d 6d 8d 10d"),
             (Moment, 1_782_897_300.0, 1_782_900_900.0, 4, "07-01 09:15 09:30 09:45 10:00 10:15"),
@@ -347,7 +379,7 @@ mod tests {
         fn every_axis_can_be_drawn(
             low in prop_oneof![any::<f64>(), -10.0..10.0],
             high in prop_oneof![any::<f64>(), -10.0..10.0],
-            kind in prop::sample::select(vec![Kind::Linear, Kind::Log, Kind::Moment, Kind::Span]),
+            kind in prop::sample::select(vec![Kind::Linear, Kind::Whole, Kind::Log, Kind::Moment, Kind::Span]),
             wanted in 0_usize..20
         ) {
             let scale = Scale::new(kind, low, high);

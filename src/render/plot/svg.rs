@@ -1,8 +1,10 @@
 //! Writes plots as one SVG picture.
 
+use std::sync::Once;
+
 use plotters::prelude::{DrawingBackend, SVGBackend, ShapeStyle};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{RGBAColor, RGBColor};
+use plotters::style::{FontDesc, FontFamily, FontStyle, RGBAColor, RGBColor, register_font};
 
 use crate::render::escape;
 use crate::render::plot::Figure;
@@ -10,14 +12,18 @@ use crate::render::plot::ink::Rgb;
 use crate::render::plot::layout::Place;
 use crate::render::plot::pixels::{self, Size};
 use crate::render::plot::surface::{Anchor, Fill, Letters, Pen, Surface, dashed};
+use crate::render::plot::typeface;
 
 /// The library draws upon whole pixels: the picture is drawn so many times as large, and shown so much smaller.
 const FINE: f64 = 8.0;
+/// What the type is called.
+const TYPE: &str = "sans-serif";
 /// How much wider than ours the type of who looks at it may be.
 const WIDER: f64 = 1.12;
 
 /// Writes the plots one below the other.
 pub fn write(figures: &[Figure], size: Size) -> String {
+    let size = pixels::narrowed(figures, size);
     let (width, height) = (size.width, pixels::height(figures, size).round() as u32);
     let (wide, high) = (width * FINE as u32, height * FINE as u32);
     let mut text = String::new();
@@ -81,15 +87,24 @@ impl Surface for Paper<'_> {
             Anchor::Middle => HPos::Center,
             Anchor::End => HPos::Right,
         };
-        let style = pixels::font(letters.size * FINE)
-            .color(&colour(letters.colour))
-            .pos(Pos::new(h_pos, VPos::Center));
+        let style =
+            font(letters.size * FINE).color(&colour(letters.colour)).pos(Pos::new(h_pos, VPos::Center));
         // XML has no way to write these two.
         let text = escape::visible(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
         let _ = self.backend.draw_text(&text, &style, fine(at));
     }
 
     fn text_width(&self, text: &str, size: f64) -> f64 {
-        pixels::text_width(text, size) * WIDER
+        typeface::width(text, size) * WIDER
     }
+}
+
+/// Viewers take their own type of that name; the library wants to know one.
+fn font(size: f64) -> FontDesc<'static> {
+    static REGISTERED: Once = Once::new();
+    REGISTERED.call_once(|| {
+        // It is read as often as this program is tested.
+        let _ = register_font(TYPE, FontStyle::Normal, typeface::FILE);
+    });
+    FontDesc::new(FontFamily::SansSerif, size * typeface::EM, FontStyle::Normal)
 }

@@ -2,7 +2,6 @@
 //!
 //! Which runs are a group is the caller's choice; whether groups differ by more than chance is `diff`'s.
 
-use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
 
 use crate::query::Field;
@@ -12,6 +11,7 @@ use crate::run::Run;
 use crate::run::attempt::{Goal, Number};
 use crate::run::value::Value;
 use crate::statistics::summary::{CONFIDENCE, Summary};
+use crate::view::alike::{Alike, alike};
 use crate::view::compare::{BEST, CompareOptions};
 use crate::view::{columns, run as one_run, value};
 
@@ -21,8 +21,8 @@ const COLUMN_MAX: usize = 28;
 /// Runs that have something in common.
 #[derive(Debug, Clone)]
 pub struct Group {
-    /// What they have in common, by the titles of the fields.
-    pub values: Vec<(String, Option<Value>)>,
+    /// What they have in common.
+    pub values: Vec<(Field, Option<Value>)>,
     /// The runs.
     pub runs: Vec<Run>,
 }
@@ -36,48 +36,21 @@ pub struct Measured {
     pub nonfinite: usize,
 }
 
-/// The runs by what they have in these fields, in the order of that: numbers first, then text, then what is absent.
+/// The runs by what they have in these fields, in the order of that.
 pub fn split(runs: Vec<Run>, by: &[Field]) -> Vec<Group> {
-    let mut groups: IndexMap<Vec<Option<String>>, Group> = IndexMap::new();
-    for run in runs {
-        let values: Vec<Option<Value>> = by.iter().map(|field| field.get(&run)).collect();
-        let key = values.iter().map(|value| value.as_ref().map(identity)).collect();
-        let named = || by.iter().map(Field::title).zip(values.clone()).collect();
-        groups.entry(key).or_insert_with(|| Group { values: named(), runs: Vec::new() }).runs.push(run);
-    }
-    let mut groups: Vec<Group> = groups.into_values().collect();
-    groups.sort_by(|one, other| {
-        let pairs = one.values.iter().zip(&other.values);
-        let orders = pairs.map(|((_, one), (_, other))| {
-            rank(one).partial_cmp(&rank(other)).unwrap_or(std::cmp::Ordering::Equal)
-        });
-        orders.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
-    });
-    groups
-}
-
-/// The same text for what is the same: numbers of any type that are equal.
-fn identity(value: &Value) -> String {
-    match Number::of(value) {
-        Some(number) => format!("{:?}", number.as_f64() + 0.0),
-        None => value::value(value),
-    }
-}
-
-fn rank(value: &Option<Value>) -> (u8, f64, String) {
-    match value {
-        None => (2, 0.0, String::new()),
-        Some(value) => match Number::of(value).map(Number::as_f64) {
-            Some(number) => (0, number, String::new()),
-            None => (1, 0.0, value::exact(value)),
-        },
-    }
+    let found = alike(&runs, by);
+    let mut runs: Vec<Option<Run>> = runs.into_iter().map(Some).collect();
+    let mut group = |alike: Alike| Group {
+        values: by.iter().cloned().zip(alike.values).collect(),
+        runs: alike.places.into_iter().filter_map(|place| runs[place].take()).collect(),
+    };
+    found.into_iter().map(&mut group).collect()
 }
 
 impl Group {
     /// What it is called: `lr 0.1, optimizer adam`.
     pub fn title(&self) -> String {
-        let each = self.values.iter().map(|(name, value)| format!("{name} {}", shown(value)));
+        let each = self.values.iter().map(|(field, value)| format!("{} {}", field.title(), shown(value)));
         each.collect::<Vec<_>>().join(", ")
     }
 
@@ -107,8 +80,7 @@ fn shown(value: &Option<Value>) -> String {
 /// The groups, a row each.
 pub fn compare(groups: &[Group], options: &CompareOptions) -> Report {
     let mut report = Report::default();
-    let names = groups.first().map(|group| group.values.iter().map(|(name, _)| name.clone()).collect());
-    let names: Vec<String> = names.unwrap_or_default();
+    let names = titles(groups, Field::title);
     let metrics = metrics(groups, options);
     let mut columns: Vec<Column> =
         names.iter().map(|name| Column::new(name.as_str()).width_max(COLUMN_MAX)).collect();
@@ -143,6 +115,16 @@ pub fn compare(groups: &[Group], options: &CompareOptions) -> Report {
     report
 }
 
+/// What the fields are called that the groups have in common.
+fn titles(groups: &[Group], title: impl Fn(&Field) -> String) -> Vec<String> {
+    groups.first().into_iter().flat_map(|group| &group.values).map(|(field, _)| title(field)).collect()
+}
+
+/// For programs: a param and a metric of one name are two.
+fn exact_title(field: &Field) -> String {
+    columns::Content::Field(field.clone()).exact_title()
+}
+
 /// The metrics that are told, with their goal and the group whose mean is the best.
 fn metrics(groups: &[Group], options: &CompareOptions) -> Vec<(String, Option<Goal>, Option<usize>)> {
     let all: Vec<Run> = groups.iter().flat_map(|group| group.runs.iter().cloned()).collect();
@@ -173,7 +155,7 @@ fn measured_cell(measured: &Measured, runs: usize, is_best: bool) -> Cell {
     let Some(summary) = &measured.summary else {
         return match measured.nonfinite {
             0 => Cell::default(),
-            _ => Cell::of(Role::Bad, "nan"),
+            _ => Cell::of(Role::Bad, "not finite"),
         };
     };
     let text = with_interval(summary.mean, summary.half_width());
@@ -184,7 +166,7 @@ fn measured_cell(measured: &Measured, runs: usize, is_best: bool) -> Cell {
     match (measured.nonfinite, summary.count < runs) {
         (0, false) => cell,
         (0, true) => cell.and(Role::Dim, format!(" ({} runs)", summary.count)),
-        (lost, _) => cell.and(Role::Bad, format!(" ({lost} nan)")),
+        (lost, _) => cell.and(Role::Bad, format!(" ({lost} not finite)")),
     }
 }
 
@@ -203,10 +185,8 @@ pub fn with_interval(mean: f64, half_width: Option<f64>) -> String {
 
 /// A row for each group, numbers whole.
 pub fn exact(groups: &[Group], options: &CompareOptions) -> Report {
-    let names =
-        groups.first().map(|group| group.values.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>());
     let metrics = metrics(groups, options);
-    let mut titles = names.unwrap_or_default();
+    let mut titles = titles(groups, exact_title);
     titles.push("runs".to_owned());
     for (metric, ..) in &metrics {
         for part in ["count", "mean", "std", "half_width", "min", "max", "nonfinite"] {
@@ -246,7 +226,7 @@ pub fn to_json(groups: &[Group], options: &CompareOptions) -> Json {
         let values = group
             .values
             .iter()
-            .map(|(name, value)| (name.clone(), value.as_ref().map_or(Json::Null, value::to_json)));
+            .map(|(field, value)| (exact_title(field), value.as_ref().map_or(Json::Null, value::to_json)));
         let measured = metrics.iter().map(|(metric, _, best)| {
             let mut json = measured_json(&group.measured(metric));
             json["best"] = json!(*best == Some(index));
@@ -318,19 +298,19 @@ mod tests {
     fn a_row_each() {
         let report = compare(&groups(), &options());
         insta::assert_snapshot!(write(&report, &Terminal { width: 100, colour: false }), @"
-        lr    runs       accuracy ↑  loss    images
-        0.01     3  0.960 ± 0.025 ★   nan  1797 ± 0
-        0.1      3  0.920 ± 0.025     nan  1797 ± 0
-        1.0      2  0.5 (1 nan)       nan  1797 ± 0
+        lr    runs          accuracy ↑        loss    images
+        0.01     3  0.960 ± 0.025 ★     not finite  1797 ± 0
+        0.1      3  0.920 ± 0.025       not finite  1797 ± 0
+        1.0      2  0.5 (1 not finite)  not finite  1797 ± 0
         ± is half the 95 % confidence interval of the mean (Student's t); one run has none
         whether groups differ by more than chance: `git xtrack diff --group-by FIELD`
         ");
         insta::assert_snapshot!(write(&report, &Terminal { width: 40, colour: false }), @"
-        lr    runs       accuracy ↑  loss
-        0.01     3  0.960 ± 0.025 ★   nan
-        0.1      3  0.920 ± 0.025     nan
-        1.0      2  0.5 (1 nan)       nan
-        not shown, to fit: images
+        lr    runs          accuracy ↑
+        0.01     3  0.960 ± 0.025 ★
+        0.1      3  0.920 ± 0.025
+        1.0      2  0.5 (1 not finite)
+        not shown, to fit: loss, images
         ± is half the 95 % confidence interval
         of the mean (Student's t); one run has
         none
@@ -343,7 +323,7 @@ mod tests {
     #[test]
     fn for_programs() {
         let json = to_json(&groups(), &options());
-        assert_eq!(json["groups"][0]["values"], json!({"lr": 0.01}));
+        assert_eq!(json["groups"][0]["values"], json!({"params.lr": 0.01}));
         insta::assert_snapshot!(format!("{:#}", json["groups"][1]["metrics"]["accuracy"]), @r#"
         {
           "count": 3,

@@ -2,11 +2,11 @@
 
 use crate::human;
 use crate::query::Field;
-use crate::render::plot::scale::{Kind, Scale};
-use crate::render::plot::{Axis, Bar, Bars, Body, Chart, Column, Curve, Figure, Look, Spot};
+use crate::render::plot::scale::{Kind, Scale, Tick};
+use crate::render::plot::{Axis, Bar, Bars, Body, COLOUR_COUNT, Chart, Column, Curve, Figure, Look, Spot};
 use crate::run::Run;
 use crate::run::attempt::{Goal, Number};
-use crate::view::plot::{Axes, Reach, gathered, groups::spread, listed, number};
+use crate::view::plot::{Axes, Group, Reach, groups::spread, listed, number};
 use crate::view::value;
 
 /// More columns than this say nothing more.
@@ -18,8 +18,8 @@ pub struct Fields<'a> {
     pub runs: &'a [Run],
     /// What each is called.
     pub names: &'a [String],
-    /// In which group each is, if they are grouped.
-    pub groups: Option<&'a [String]>,
+    /// The groups of them, if they are grouped.
+    pub groups: Option<&'a [Group]>,
     /// How the axes are to be.
     pub axes: Axes,
 }
@@ -51,11 +51,10 @@ impl Fields<'_> {
             spots: runs.iter().filter_map(|run| spot(*run)).collect(),
         };
         let curves: Vec<Curve> = match self.groups {
-            Some(groups) => gathered(groups)
-                .iter()
-                .enumerate()
-                .map(|(ink, (name, runs))| curve(ink, Some(name), runs))
-                .collect(),
+            Some(groups) => {
+                let groups = groups.iter().enumerate();
+                groups.map(|(ink, group)| curve(ink, Some(&group.name), &group.runs)).collect()
+            }
             None => vec![curve(0, None, &(0..self.runs.len()).collect::<Vec<_>>())],
         };
         let spots = || curves.iter().flat_map(|curve| &curve.spots);
@@ -91,11 +90,12 @@ impl Fields<'_> {
     pub fn bars(&self, field: &Field) -> Figure {
         let found = self.numbers(field);
         let mut bars: Vec<Bar> = match self.groups {
-            Some(groups) => gathered(groups)
-                .iter()
-                .enumerate()
-                .filter_map(|(ink, (name, runs))| self.mean_bar(&found, ink, name, runs))
-                .collect(),
+            // A colour that two groups had would say that they have something in common.
+            Some(groups) => {
+                let ink = |place| if groups.len() > COLOUR_COUNT { 0 } else { place };
+                let groups = groups.iter().enumerate();
+                groups.filter_map(|(place, group)| self.mean_bar(&found, ink(place), group)).collect()
+            }
             None => (0..self.runs.len()).filter_map(|run| self.bar(&found, run)).collect(),
         };
         let is_least_best = self.goal(field) == Some(Goal::Min);
@@ -142,10 +142,7 @@ impl Fields<'_> {
                 x: Axis::new(found.title, x),
                 y: Axis::new(
                     "runs",
-                    Scale {
-                        high: highest.max(1.0) * 1.04,
-                        ..Scale::new(Kind::Linear, 0.0, highest.max(1.0))
-                    },
+                    Scale { high: highest.max(1.0) * 1.04, ..Scale::new(Kind::Whole, 0.0, highest.max(1.0)) },
                 ),
                 curves: Vec::new(),
                 bands: Vec::new(),
@@ -167,7 +164,7 @@ impl Fields<'_> {
         })
     }
 
-    fn mean_bar(&self, found: &Numbers, ink: usize, name: &str, runs: &[usize]) -> Option<Bar> {
+    fn mean_bar(&self, found: &Numbers, ink: usize, Group { name, runs }: &Group) -> Option<Bar> {
         let values: Vec<f64> = runs.iter().filter_map(|run| found.values[*run]).collect();
         let (mean, deviation) = spread(&values)?;
         let short = value::number(Number::Float(mean));
@@ -176,7 +173,7 @@ impl Fields<'_> {
             None => format!("{short} (1 run)"),
         };
         let keys = runs.iter().map(|run| self.runs[*run].id.to_string()).collect();
-        Some(Bar { keys, label: name.to_owned(), value: mean, spread: deviation, remark, ink })
+        Some(Bar { keys, label: name.clone(), value: mean, spread: deviation, remark, ink })
     }
 
     fn goal(&self, field: &Field) -> Option<Goal> {
@@ -250,8 +247,7 @@ fn columns(values: &[f64], count: Option<usize>, kind: Kind) -> Vec<Column> {
                 .collect()
         }
         None => {
-            let ticks: Vec<f64> =
-                scale.ticks(usual.clamp(4, COLUMNS_MAX)).into_iter().map(|tick| tick.at).collect();
+            let ticks = round_edges(&scale, usual.clamp(4, COLUMNS_MAX));
             let step = ticks.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
             let first = ticks.first().map(|first| if *first > low { first - step } else { *first });
             let last = ticks.last().map(|last| if *last <= high { last + step } else { *last });
@@ -274,6 +270,15 @@ fn columns(values: &[f64], count: Option<usize>, kind: Kind) -> Vec<Column> {
     columns
 }
 
+/// Round values on a scale, as near to so many as there are.
+fn round_edges(scale: &Scale, wanted: usize) -> Vec<f64> {
+    // Between two round steps lies a factor of two or two and a half.
+    let ticks = [wanted, wanted * 2].map(|wanted| scale.ticks(wanted));
+    let far = |ticks: &Vec<Tick>| (ticks.len().max(1) as f64 / wanted as f64).ln().abs();
+    let nearest = ticks.into_iter().min_by(|one, other| far(one).total_cmp(&far(other)));
+    nearest.unwrap_or_default().into_iter().map(|tick| tick.at).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,7 +289,7 @@ mod tests {
         let values: Vec<f64> = (0..27).map(|index| 0.9 + f64::from(index) * 0.003).collect();
         let columns = columns(&values, None, Kind::Linear);
         let edges: Vec<String> = columns.iter().map(|column| format!("{:.2}", column.from)).collect();
-        assert_eq!(edges, ["0.90", "0.92", "0.94", "0.96"]);
+        assert_eq!(edges, ["0.90", "0.91", "0.92", "0.93", "0.94", "0.95", "0.96", "0.97"]);
     }
 
     proptest! {

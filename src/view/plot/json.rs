@@ -72,7 +72,7 @@ fn figure(figure: &Figure) -> Json {
 fn axis(axis: &Axis) -> Json {
     let Scale { kind, low, high } = axis.scale;
     let kind = match kind {
-        Kind::Linear => "linear",
+        Kind::Linear | Kind::Whole => "linear",
         Kind::Log => "log",
         Kind::Moment => "unix seconds",
         Kind::Span => "seconds",

@@ -6,7 +6,7 @@ use crate::render::plot::scale::{Kind, Scale};
 use crate::render::plot::{Axis, Band, Body, Chart, Curve, Figure, Look, Spot, ink_of};
 use crate::run::Run;
 use crate::run::attempt::{Goal, Number};
-use crate::view::plot::{Axes, Reach, gathered, groups, listed, range};
+use crate::view::plot::{Axes, Group, Reach, groups, listed, notes, range};
 use crate::view::value;
 
 /// What is drawn.
@@ -15,8 +15,8 @@ pub struct Lines<'a> {
     pub runs: &'a [Run],
     /// What each is called.
     pub names: &'a [String],
-    /// In which group each is, if groups are to be averaged.
-    pub groups: Option<&'a [String]>,
+    /// The groups of them, if groups are to be averaged.
+    pub groups: Option<&'a [Group]>,
     /// What was asked for.
     pub wanted: &'a Wanted,
     /// What was found.
@@ -33,9 +33,9 @@ pub fn figure(lines: &Lines<'_>, metrics: &[usize]) -> Figure {
         Some(groups) => averaged(lines, metrics, &traced, groups),
         None => (each(lines, metrics, &traced), Vec::new()),
     };
-    let mut notes = notes(lines, metrics, &traced);
+    let mut notes = notes::missing(lines, metrics, &traced);
     if lines.axes.log_y {
-        notes.extend(log_note(&mut curves));
+        notes.extend(notes::of_log(&mut curves));
     }
     let x = x_axis(lines, &curves);
     let y = y_axis(lines, metrics, &curves, &bands, &mut notes);
@@ -103,12 +103,11 @@ fn averaged(
     lines: &Lines<'_>,
     metrics: &[usize],
     traced: &[&Traced],
-    names: &[String],
+    all: &[Group],
 ) -> (Vec<Curve>, Vec<Band>) {
     let (mut curves, mut bands) = (Vec::new(), Vec::new());
-    let all = gathered(names);
     for (place, &metric) in metrics.iter().enumerate() {
-        for (group, (name, runs)) in all.iter().enumerate() {
+        for (group, Group { name, runs }) in all.iter().enumerate() {
             let own = traced.iter().filter(|traced| traced.metric == metric && runs.contains(&traced.run));
             let own: Vec<&Traced> = own.copied().collect();
             if own.is_empty() {
@@ -120,7 +119,7 @@ fn averaged(
             let label = if metrics.len() > 1 {
                 format!("{} of {name}", lines.wanted.metrics[metric])
             } else {
-                (*name).to_owned()
+                name.clone()
             };
             curves.push(Curve {
                 keys: own.iter().map(|traced| lines.runs[traced.run].id.to_string()).collect(),
@@ -162,14 +161,18 @@ fn title(lines: &Lines<'_>, metrics: &[usize], traced: &[&Traced]) -> String {
 
 fn x_axis(lines: &Lines<'_>, curves: &[Curve]) -> Axis {
     let (title, kind) = match &lines.wanted.x {
-        Across::Step => ("step".to_owned(), Kind::Linear),
+        Across::Step => ("step".to_owned(), Kind::Whole),
         Across::Time => ("time (UTC)".to_owned(), Kind::Moment),
         Across::Relative => ("time since the run began".to_owned(), Kind::Span),
-        Across::Metric(name) => (name.clone(), Kind::Linear),
+        Across::Metric(name) => (name.clone(), Kind::Whole),
     };
-    let kind = if lines.axes.log_x { Kind::Log } else { kind };
     let places = || curves.iter().flat_map(|curve| &curve.spots).map(|spot| spot.x);
     let places = || places().filter(|x| x.is_finite() && (!lines.axes.log_x || *x > 0.0));
+    let kind = match kind {
+        _ if lines.axes.log_x => Kind::Log,
+        Kind::Whole if places().any(|x| x.fract() != 0.0) => Kind::Linear,
+        kind => kind,
+    };
     let ends = places().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
     let given = lines.axes.x.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
     let low = if given.0.is_finite() { given.0 } else { ends.0 };
@@ -197,7 +200,7 @@ fn y_axis(
         Reach::Between(low, high) => Scale::new(kind, low, high),
         Reach::Usual if !lines.axes.log_y && lines.groups.is_none() => {
             let reached = range::usual(&spots);
-            notes.extend(beyond_note(curves, &reached.beyond));
+            notes.extend(notes::beyond(curves, &reached.beyond));
             Scale::new(kind, reached.low, reached.high).with_room()
         }
         _ => {
@@ -235,75 +238,4 @@ fn y_title(lines: &Lines<'_>, metrics: &[usize]) -> String {
         (unit, "") => unit.to_owned(),
         (unit, goal) => format!("{unit}, {goal}"),
     }
-}
-
-/// What is not drawn, and what to ask for to see it.
-fn notes(lines: &Lines<'_>, metrics: &[usize], traced: &[&Traced]) -> Vec<String> {
-    let mut notes = Vec::new();
-    for &metric in metrics {
-        let name = &lines.wanted.metrics[metric];
-        let lacks = |run: &usize| !traced.iter().any(|traced| traced.run == *run && traced.metric == metric);
-        let missing: Vec<&str> =
-            (0..lines.runs.len()).filter(lacks).map(|run| lines.names[run].as_str()).collect();
-        if !missing.is_empty() {
-            let count = format!("{} of {} runs", missing.len(), lines.runs.len());
-            let verb = if missing.len() == 1 { "has" } else { "have" };
-            notes.push(format!("{count} {verb} no '{name}': {}", listed(missing.into_iter())));
-        }
-    }
-    let sum = |count: fn(&Traced) -> usize| traced.iter().map(|traced| count(traced)).sum::<usize>();
-    let with = |count: fn(&Traced) -> usize| {
-        let mut runs: Vec<usize> =
-            traced.iter().filter(|traced| count(traced) > 0).map(|traced| traced.run).collect();
-        runs.dedup();
-        listed(runs.iter().map(|run| lines.names[*run].as_str()).collect::<Vec<_>>().into_iter())
-    };
-    let nonfinite = sum(|traced| traced.nonfinite);
-    if nonfinite > 0 {
-        let values = human::count(nonfinite, "value");
-        notes.push(format!("× {values} NaN or infinite: {}", with(|traced| traced.nonfinite)));
-    }
-    let unplaced = sum(|traced| traced.unplaced);
-    if unplaced > 0 {
-        let (what, else_) = match &lines.wanted.x {
-            Across::Step => ("no step", ": --x time shows them"),
-            Across::Time | Across::Relative => ("no time", ": --x step shows them"),
-            Across::Metric(_) => ("no value across at that step", ""),
-        };
-        let points = human::count(unplaced, "point");
-        notes.push(format!("{points} left out, of {}, with {what}{else_}", with(|traced| traced.unplaced)));
-    }
-    if lines.axes.log_x {
-        let count = traced.iter().flat_map(|traced| &traced.spots).filter(|spot| spot.x <= 0.0).count();
-        if count > 0 {
-            notes.push("what lies at or below zero is not on the log x axis".to_owned());
-        }
-    }
-    notes
-}
-
-/// What a log axis cannot show becomes a gap.
-fn log_note(curves: &mut [Curve]) -> Option<String> {
-    let mut count = 0;
-    for curve in curves.iter_mut() {
-        for spot in curve.spots.iter_mut().filter(|spot| spot.y <= 0.0) {
-            spot.y = f64::NAN;
-            count += usize::from(curve.look != Look::Faint);
-        }
-    }
-    (count > 0).then(|| "× values at or below zero, which a log axis does not have".to_owned())
-}
-
-fn beyond_note(curves: &[Curve], beyond: &[(usize, f64)]) -> Option<String> {
-    let mut labels: Vec<&str> =
-        beyond.iter().filter_map(|(index, _)| curves[*index].label.as_deref()).collect();
-    labels.dedup();
-    let farthest =
-        beyond.iter().map(|(_, value)| *value).max_by(|one, other| one.abs().total_cmp(&other.abs()))?;
-    let verb = if labels.len() == 1 { "leaves" } else { "leave" };
-    Some(format!(
-        "{} {verb} the chart, as far as {}: --log-y or --y-range all shows it",
-        listed(labels.into_iter()),
-        value::number(Number::Float(farthest))
-    ))
 }

@@ -6,8 +6,10 @@ pub mod fields;
 pub mod groups;
 pub mod json;
 pub mod lines;
+mod notes;
 pub mod parallel;
 pub mod range;
+mod tables;
 pub mod things;
 
 use std::collections::HashMap;
@@ -17,6 +19,7 @@ use crate::render::plot::scale::Kind;
 use crate::run::Run;
 use crate::run::id::Time;
 use crate::run::value::Value;
+use crate::view::alike::{Alike, alike};
 use crate::view::value;
 
 /// How many names a note lists.
@@ -71,27 +74,20 @@ fn said(field: &Field, run: &Run) -> String {
     }
 }
 
-/// In which group each run is: by the values of these fields.
-pub fn groups(runs: &[Run], by: &[Field]) -> Vec<String> {
-    runs.iter().map(|run| by.iter().map(|field| said(field, run)).collect::<Vec<_>>().join(", ")).collect()
+/// Runs that are drawn as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// What they have in common.
+    pub name: String,
+    /// Which of the runs they are.
+    pub runs: Vec<usize>,
 }
 
-/// The groups in the order of their first runs, each with its runs; numbers in their own order.
-fn gathered(groups: &[String]) -> Vec<(&str, Vec<usize>)> {
-    let mut found: Vec<(&str, Vec<usize>)> = Vec::new();
-    for (run, group) in groups.iter().enumerate() {
-        match found.iter_mut().find(|(name, _)| name == group) {
-            Some((_, runs)) => runs.push(run),
-            None => found.push((group, vec![run])),
-        }
-    }
-    let number = |name: &str| name.rsplit('=').next().and_then(|text| text.parse::<f64>().ok());
-    if found.iter().all(|(name, _)| number(name).is_some()) {
-        found.sort_by(|one, other| {
-            number(one.0).partial_cmp(&number(other.0)).unwrap_or(std::cmp::Ordering::Equal)
-        });
-    }
-    found
+/// The runs by the values of these fields, in the order of that.
+pub fn groups(runs: &[Run], by: &[Field]) -> Vec<Group> {
+    let name = |run: &Run| by.iter().map(|field| said(field, run)).collect::<Vec<_>>().join(", ");
+    let group = |alike: Alike| Group { name: name(&runs[alike.places[0]]), runs: alike.places };
+    alike(runs, by).into_iter().map(group).collect()
 }
 
 /// Some names as a sentence lists them: `a, b and 3 more`.
@@ -115,15 +111,6 @@ fn number(given: &Value) -> Option<(f64, Kind)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn groups_of_numbers_are_in_their_order() {
-        let groups: Vec<String> = ["lr=0.1", "lr=0.01", "lr=0.1", "lr=1"].map(str::to_owned).to_vec();
-        let found = gathered(&groups);
-        assert_eq!(found, [("lr=0.01", vec![1]), ("lr=0.1", vec![0, 2]), ("lr=1", vec![3])]);
-        let words: Vec<String> = ["o=sgd", "o=adam"].map(str::to_owned).to_vec();
-        assert_eq!(gathered(&words)[0].0, "o=sgd");
-    }
 
     #[test]
     fn many_names_are_counted() {

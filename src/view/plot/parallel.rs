@@ -65,13 +65,17 @@ fn upright(field: &Field, given: &[Option<Value>]) -> (Upright, Vec<Option<f64>>
         .iter()
         .map(|number| number.map(|(value, _)| value).filter(|value| value.is_finite()))
         .collect();
-    let kind = numbers.iter().flatten().map(|(_, kind)| *kind).next().unwrap_or(Kind::Linear);
+    let are_whole = values.iter().flatten().all(|value| value.fract() == 0.0);
+    let kind = match numbers.iter().flatten().map(|(_, kind)| *kind).next() {
+        Some(Kind::Linear) | None if are_whole => Kind::Whole,
+        kind => kind.unwrap_or(Kind::Linear),
+    };
     let (low, high) = values
         .iter()
         .flatten()
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
     // No flag says it axis by axis: what spans powers of ten is read by them.
-    let is_log = kind == Kind::Linear && low > 0.0 && high / low >= LOG_FROM;
+    let is_log = matches!(kind, Kind::Linear | Kind::Whole) && low > 0.0 && high / low >= LOG_FROM;
     let scale = Scale::new(if is_log { Kind::Log } else { kind }, low, high);
     let title = if is_log { format!("{} (log)", field.title()) } else { field.title() };
     (Upright { axis: Axis::new(title, scale), names: None }, values)

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use crate::cli::Session;
 use crate::cli::choice;
+use crate::cli::commands::diff;
 use crate::cli::commands::plot::words::{self, Words};
 use crate::cli::commands::plot::{Args, Kind};
 use crate::error::Problem;
@@ -17,13 +18,16 @@ use crate::tracker::Tracker;
 use crate::view::plot::fields::Fields;
 use crate::view::plot::lines::{self, Lines};
 use crate::view::plot::things::{DRAWN, Of};
-use crate::view::plot::{self as view, parallel};
+use crate::view::plot::{self as view, Group, parallel};
+
+/// The run that is drawn where none is named.
+const LATEST: &str = "@";
 
 /// The runs that were chosen, and what is known of all.
 struct Chosen {
     runs: Vec<Run>,
     names: Vec<String>,
-    groups: Option<Vec<String>>,
+    groups: Option<Vec<Group>>,
     known: Vocabulary,
 }
 
@@ -90,11 +94,10 @@ fn choose(
             .hint("`git xtrack log` lists the runs")
             .into());
     }
-    let parse = |fields: &[String]| {
-        fields.iter().map(|field| Ok(Field::parse(field, &known)?)).collect::<Result<Vec<_>>>()
-    };
-    let names = view::names(&runs, &parse(&args.label)?);
-    let by = parse(&args.group_by)?;
+    let labels: Vec<Field> =
+        args.label.iter().map(|field| Ok(Field::parse(field, &known)?)).collect::<Result<_>>()?;
+    let names = view::names(&runs, &labels);
+    let by = diff::fields(&args.group_by, &known)?;
     let groups = (!by.is_empty()).then(|| view::groups(&runs, &by));
     Ok(Chosen { runs, names, groups, known })
 }
@@ -102,7 +105,16 @@ fn choose(
 /// Metrics over steps, or what the runs logged under the names that are no metrics.
 fn drawn(args: &Args, tracker: &Tracker, session: &Session, known: Vocabulary) -> Result<Vec<Figure>> {
     let Words { mut drawn, runs } = args.told(|words| words::split(words, &known, tracker))?;
-    let chosen = choose(args, runs, Some("@"), tracker, session, known)?;
+    let is_latest = runs.is_empty() && args.query.is_none() && args.count.is_none();
+    let is_unknown = |word: &&String| !known.metrics.contains(*word);
+    // Of no run at all it may be the name that was mistyped.
+    if let (true, Some(word), Err(none)) = (is_latest, drawn.iter().find(is_unknown), tracker.resolve(LATEST))
+    {
+        let names: Vec<String> = tracker.names()?.into_iter().filter_map(|(_, name)| name).collect();
+        let problem = words::unknown(word, &known, std::iter::empty(), names.iter().map(String::as_str));
+        return Err(problem.hint(format!("{none:#}, which would be drawn otherwise")).into());
+    }
+    let chosen = choose(args, runs, Some(LATEST), tracker, session, known)?;
     if drawn.is_empty() {
         drawn.push(primary(tracker, &chosen.known, "name what to draw")?);
     }
@@ -250,7 +262,7 @@ fn logged(tracker: &Tracker, chosen: &Chosen) -> Result<Vec<Vec<Logged>>> {
 
 fn named_things(args: &Args, tracker: &Tracker, session: &Session, known: Vocabulary) -> Result<Vec<Figure>> {
     let runs = [args.words.clone(), args.runs.clone()].concat();
-    let chosen = choose(args, runs, Some("@"), tracker, session, known)?;
+    let chosen = choose(args, runs, Some(LATEST), tracker, session, known)?;
     let Some((name, kind)) = args.thing() else { return Ok(Vec::new()) };
     of_thing(args, session, &chosen, &logged(tracker, &chosen)?, name, Some(kind))
 }

@@ -65,10 +65,10 @@ const FORMS: [(&str, Form); 5] =
     [("svg", Form::Svg), ("png", Form::Png), ("html", Form::Html), ("htm", Form::Html), ("json", Form::Json)];
 
 fn size(text: &str) -> Result<(u32, u32), String> {
-    let number = |text: &str| text.parse().ok().filter(|number| (10..=10_000).contains(number));
+    let number = |text: &str| text.parse().ok().filter(|number| (5..=10_000).contains(number));
     let sides =
         text.split_once(['x', '×']).and_then(|(width, height)| Some((number(width)?, number(height)?)));
-    sides.ok_or_else(|| "write two numbers from 10 to 10000, such as 1200x700".to_owned())
+    sides.ok_or_else(|| "write two numbers from 5 to 10000, such as 1200x700".to_owned())
 }
 
 impl Output {
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn sizes_are_read() {
         assert_eq!(size("1200x700"), Ok((1200, 700)));
-        for wrong in ["", "1200", "0x5", "1x99999", "axb"] {
+        for wrong in ["", "1200", "4x5", "1x99999", "axb"] {
             assert!(size(wrong).is_err(), "{wrong}");
         }
     }

@@ -43,7 +43,7 @@ pub fn draw(chart: &Chart, area: Area, surface: &mut dyn Surface) {
         edges
             .split(|edge| !within(edge))
             .filter(|run| !run.is_empty())
-            .for_each(|run| surface.band(run, legend::light(band.ink, 0.18)));
+            .for_each(|run| draw_band(run, band.ink, surface));
     }
     draw_columns(chart, frame, surface);
     for (curve, is_told) in chart.layers(legend.told()) {
@@ -53,6 +53,15 @@ pub fn draw(chart: &Chart, area: Area, surface: &mut dyn Surface) {
         }
     }
     surface.stroke(&[frame.at(0.0, 1.0), frame.at(0.0, 0.0), frame.at(1.0, 0.0)], &Pen::new(ink::FRAME, 1.0));
+}
+
+/// The area and its two edges, without which areas that overlap could not be told apart.
+fn draw_band(edges: &[(f64, f64, f64)], ink: usize, surface: &mut dyn Surface) {
+    surface.band(edges, legend::light(ink, 0.13));
+    let pen = Pen { fill: legend::light(ink, 0.45), width: 0.8, dashes: &[] };
+    for edge in [|edge: &(f64, f64, f64)| (edge.0, edge.1), |edge: &(f64, f64, f64)| (edge.0, edge.2)] {
+        surface.stroke(&edges.iter().map(edge).collect::<Vec<_>>(), &pen);
+    }
 }
 
 /// The lines that lead from the ticks, and the labels beside them.
@@ -68,14 +77,12 @@ fn draw_grid(chart: &Chart, frame: Area, y_ticks: &[Tick], surface: &mut dyn Sur
     let (right, line) = frame.at(1.0, 0.0);
     let line = line + 6.0 + LINE / 2.0;
     // The corner is a short title's; a long one has a line of its own.
-    let title_from = match is_long(chart, surface) {
+    let is_long = is_long(chart, surface);
+    let title_from = match is_long || title.is_empty() {
         true => f64::INFINITY,
         false => right - surface.text_width(&title, LABEL),
     };
-    match title_from.is_finite() {
-        true => surface.text((right, line), &title, letters),
-        false => surface.text((right, line + LINE), &title, letters),
-    }
+    surface.text((right, if is_long { line + LINE } else { line }), &title, letters);
     let x_ticks = x_ticks(chart, frame, surface);
     for tick in &x_ticks {
         let (x, bottom) = frame.at(chart.x.scale.place(tick.at), 0.0);
@@ -141,9 +148,11 @@ fn draw_curve(chart: &Chart, curve: &Curve, (frame, is_told): (Area, bool), surf
         _ => Pen { dashes: ink::dashes(curve.ink), ..Pen::new(colour, 1.7) },
     };
     let (least, most) = ((frame.left, frame.top), (frame.right, frame.bottom));
+    // All there is of a curve is larger than a spot between two gaps.
+    let alone = if places.iter().filter(|place| place.1.is_finite()).count() == 1 { 7.5 } else { 4.5 };
     for run in layout::joined(&places) {
         match run {
-            [only] => dot(*only, frame, &Pen { width: 4.5, dashes: &[], ..pen }, surface),
+            [only] => dot(*only, frame, &Pen { width: alone, dashes: &[], ..pen }, surface),
             _ => within(run, least, most).iter().for_each(|path| surface.stroke(path, &pen)),
         }
     }
@@ -184,11 +193,11 @@ fn draw_marks(places: &[Place], frame: Area, pen: &Pen, surface: &mut dyn Surfac
             surface.stroke(&[(x - 3.0, y + 3.0), (x + 3.0, y - 3.0)], &pen);
         }
     }
+    let across: Vec<Place> = places.iter().copied().filter(|place| is_across(place.0)).collect();
     for (edge, towards) in [(frame.top, -1.0), (frame.bottom, 1.0)] {
-        let is_beyond = |place: &&Place| (place.1 - edge) * towards > 0.5 && is_across(place.0);
-        if let Some((x, _)) = places.iter().find(is_beyond) {
+        if let Some(x) = layout::leaves(&across, edge, towards) {
             let base = edge - towards * 7.0;
-            surface.stroke(&[(x - 4.0, base), (*x, edge - towards), (x + 4.0, base)], &pen);
+            surface.stroke(&[(x - 4.0, base), (x, edge - towards), (x + 4.0, base)], &pen);
         }
     }
 }

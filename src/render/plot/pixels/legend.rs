@@ -2,7 +2,7 @@
 
 use crate::render::plot::pixels::{Area, LABEL, LINE, fitted};
 use crate::render::plot::surface::{Fill, Letters, Pen, Surface};
-use crate::render::plot::{Chart, Curve, Look, ink};
+use crate::render::plot::{Chart, Curve, Look, ink, layout};
 
 /// How many rows it has at most.
 const ROWS_MAX: usize = 5;
@@ -34,7 +34,7 @@ impl<'a> Legend<'a> {
         let mut entries: Vec<_> = chart.named().map(written).collect();
         let widest = entries.iter().map(|(_, text)| surface.text_width(text, LABEL)).fold(0.0, f64::max);
         let apart = widest + SIGN + SIGN_GAP + GAP;
-        let columns = (((width + GAP) / apart) as usize).max(1);
+        let columns = layout::columns(entries.len(), ((width + GAP) / apart) as usize, ROWS_MAX);
         let shown = if entries.len() > columns * ROWS_MAX { columns * ROWS_MAX - 1 } else { entries.len() };
         let left_out = entries.len() - shown;
         entries.truncate(shown);

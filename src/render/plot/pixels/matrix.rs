@@ -2,10 +2,29 @@
 
 use crate::render::plot::pixels::{Area, LABEL, LINE, fitted};
 use crate::render::plot::surface::{Anchor, Fill, Letters, Pen, Surface};
-use crate::render::plot::{Matrix, ink};
+use crate::render::plot::{Matrix, ink, typeface};
 
-/// The largest a cell is.
-const CELL_MAX: f64 = 64.0;
+/// How large all cells of a row may be together, and one of them at most and at least.
+const ROW_MAX: f64 = 760.0;
+const CELL_MAX: f64 = 72.0;
+const CELL_MIN: f64 = 8.0;
+
+/// How large a cell of a grid of so many labels likes to be.
+pub fn cell(count: usize) -> f64 {
+    (ROW_MAX / count.max(1) as f64).clamp(CELL_MIN, CELL_MAX)
+}
+
+/// How wide a grid likes to be, with the names beside it.
+pub fn width(matrix: &Matrix) -> f64 {
+    let names = matrix.labels.iter().map(|label| typeface::width(label, LABEL) * ROOM);
+    let count = matrix.labels.len();
+    names.fold(NAME_MIN, f64::max) + NAME_GAP + cell(count) * count as f64
+}
+
+/// The least that names have, the blank behind them, and how much wider than ours another type may be.
+const NAME_MIN: f64 = 30.0;
+const NAME_GAP: f64 = 10.0;
+const ROOM: f64 = 1.15;
 
 /// Draws the grid.
 pub fn draw(matrix: &Matrix, area: Area, surface: &mut dyn Surface) {
@@ -14,7 +33,7 @@ pub fn draw(matrix: &Matrix, area: Area, surface: &mut dyn Surface) {
         matrix.labels.iter().map(|label| fitted(surface, label, LABEL, area.width() * 0.2)).collect();
     let widest = names.iter().map(|name| surface.text_width(name, LABEL)).fold(0.0, f64::max);
     let top = area.top + 2.0 * LINE;
-    let left = area.left + widest.max(30.0) + 10.0;
+    let left = area.left + widest.max(NAME_MIN) + NAME_GAP;
     let cell = ((area.bottom - top) / count as f64).min((area.right - left) / count as f64).min(CELL_MAX);
     let right = left + cell * count as f64;
     surface.text((left, area.top + LINE / 2.0), "predicted", Letters::new(LABEL, ink::PALE));

@@ -6,14 +6,10 @@ mod legend;
 mod matrix;
 mod parallel;
 
-use std::sync::Once;
-
-use plotters::style::{FontDesc, FontFamily, FontStyle, register_font};
-
 use crate::render::escape;
 use crate::render::plot::layout::{self, Place};
 use crate::render::plot::surface::{Fill, Letters, Surface};
-use crate::render::plot::{Body, Figure, ink};
+use crate::render::plot::{Body, Figure, ink, typeface};
 
 /// How large a picture is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,11 +21,6 @@ pub struct Size {
     /// Whether the height holds for plots that would like another too: many bars, large grids.
     pub is_fixed: bool,
 }
-
-/// What the type is called: viewers of SVG take their own of that name.
-const TYPE: &str = "sans-serif";
-/// How much larger the library's sizes are than those that the world uses.
-const EM: f64 = 1.24;
 
 /// The sizes of letters.
 const TITLE: f64 = 16.0;
@@ -63,6 +54,21 @@ impl Area {
     }
 }
 
+/// The size without what nobody would use of its width, unless it was asked for: a grid of few labels is small.
+pub fn narrowed(figures: &[Figure], size: Size) -> Size {
+    const NARROWEST: f64 = 360.0;
+    let wanted = |figure: &Figure| match &figure.body {
+        Body::Matrix(matrix) => {
+            let texts = typeface::width(&figure.title, TITLE) * 1.15;
+            matrix::width(matrix).max(texts).max(NARROWEST) + 2.0 * MARGIN
+        }
+        _ => f64::INFINITY,
+    };
+    let wanted = figures.iter().map(wanted).fold(0.0, f64::max);
+    let width = if size.is_fixed { size.width } else { size.width.min(wanted.ceil() as u32) };
+    Size { width, ..size }
+}
+
 /// How high the plots are together.
 pub fn height(figures: &[Figure], size: Size) -> f64 {
     figures.iter().map(|figure| own_height(figure, size)).sum::<f64>().max(1.0)
@@ -73,7 +79,9 @@ fn own_height(figure: &Figure, size: Size) -> f64 {
     let notes = figure.notes.len() as f64 * LINE;
     let wanted = match &figure.body {
         Body::Bars(bars) => 90.0 + 22.0 * bars.bars.len() as f64 + notes,
-        Body::Matrix(matrix) => 110.0 + (matrix.labels.len() as f64 * 34.0).clamp(240.0, 760.0) + notes,
+        Body::Matrix(matrix) => {
+            110.0 + matrix::cell(matrix.labels.len()) * matrix.labels.len() as f64 + notes
+        }
         _ => given,
     };
     if size.is_fixed { given } else { wanted.max(given.min(wanted)).min(6000.0) }
@@ -140,20 +148,4 @@ fn wrapped(surface: &dyn Surface, text: &str, room: f64) -> Vec<String> {
         }
     }
     lines
-}
-
-/// The type, which is part of the program: machines that train often have none.
-pub fn font(size: f64) -> FontDesc<'static> {
-    static REGISTERED: Once = Once::new();
-    REGISTERED.call_once(|| {
-        // It is read as often as this program is tested.
-        let _ = register_font(TYPE, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
-    });
-    FontDesc::new(FontFamily::SansSerif, size * EM, FontStyle::Normal)
-}
-
-/// How wide a line of that type is.
-pub fn text_width(text: &str, size: f64) -> f64 {
-    const FINE: f64 = 8.0;
-    font(size * FINE).box_size(text).map_or(0.0, |(width, _)| f64::from(width) / FINE)
 }

@@ -24,8 +24,11 @@ pub fn rows(bars: &Bars, screen: &Screen) -> Vec<Row> {
     let scale = &bars.axis.scale;
     let eighths = |value: f64| (scale.place(value).clamp(0.0, 1.0) * (8 * length) as f64).round() as usize;
     let zero = eighths(0.0);
-    let mut rows =
-        vec![Row::of(Paint::As(Role::Label), &layout::cut(&escape::visible(&bars.axis.title), screen.width))];
+    let mut rows = Vec::new();
+    if !bars.axis.title.is_empty() {
+        let title = layout::cut(&escape::visible(&bars.axis.title), screen.width);
+        rows.push(Row::of(Paint::As(Role::Label), &title));
+    }
     for bar in &bars.bars {
         let mut row = Row::default();
         let label = layout::cut(&escape::visible(&bar.label), name);

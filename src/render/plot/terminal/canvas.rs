@@ -20,8 +20,8 @@ pub enum Paint {
     Faint(usize),
     /// A colour that stands for an amount.
     Shade(u8),
-    /// A colour below the letters, and whether the letters are light.
-    Heat(u8, bool),
+    /// A colour below the letters, and that of the letters.
+    Heat(u8, u8),
 }
 
 impl Paint {
@@ -32,9 +32,9 @@ impl Paint {
             Paint::Ink(number) => ink::style(number),
             Paint::Faint(number) => ink::style(number).dimmed(),
             Paint::Shade(colour) => Style::new().fg_color(Some(Ansi256Color(colour).into())),
-            Paint::Heat(colour, is_light) => {
-                let letters = Ansi256Color(if is_light { 231 } else { 16 });
-                Style::new().fg_color(Some(letters.into())).bg_color(Some(Ansi256Color(colour).into()))
+            Paint::Heat(ground, letters) => {
+                let [ground, letters] = [ground, letters].map(|colour| Some(Ansi256Color(colour).into()));
+                Style::new().fg_color(letters).bg_color(ground)
             }
         }
     }
@@ -146,6 +146,10 @@ impl Canvas {
     pub fn dot(&mut self, x: usize, y: usize, paint: Paint) {
         if x < 2 * self.width && y < 4 * self.height {
             let cell = &mut self.cells[y / 4 * self.width + x / 2];
+            // A curve stands clear of what stands back behind it: a character has one colour.
+            if matches!(cell.paint, Paint::Faint(_)) && !matches!(paint, Paint::Faint(_)) {
+                cell.dots = 0;
+            }
             cell.dots |= DOTS[y % 4][x % 2];
             cell.paint = paint;
         }

@@ -228,11 +228,10 @@ fn put_marks(canvas: &mut Canvas, places: &[layout::Place], height: usize, paint
             canvas.over(column, height - 1, '×', paint);
         }
     }
-    let bottom = (4 * height) as f64;
-    let above = places.iter().find(|place| place.1 < -0.5);
-    let below = places.iter().find(|place| place.1 >= bottom);
+    let above = layout::leaves(places, 0.0, -1.0);
+    let below = layout::leaves(places, (4 * height - 1) as f64, 1.0);
     for (first, row, sign) in [(above, 0, '▲'), (below, height - 1, '▼')] {
-        if let Some((column, _)) = first.and_then(|place| canvas.cell_of((place.0, 0.0))) {
+        if let Some((column, _)) = first.and_then(|across| canvas.cell_of((across, 0.0))) {
             canvas.over(column, row, sign, paint);
         }
     }

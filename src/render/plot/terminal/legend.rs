@@ -29,7 +29,7 @@ impl Legend {
         let entries: Vec<Row> =
             chart.named().map(|(curve, label)| entry(curve, label, has_letters)).collect();
         let widest = entries.iter().map(Row::width).max().unwrap_or_default();
-        let columns = ((width + GAP) / (widest + GAP)).max(1);
+        let columns = layout::columns(entries.len(), (width + GAP) / (widest + GAP), ROWS_MAX);
         let is_cut = entries.len() > columns * ROWS_MAX;
         let told = if is_cut { columns * ROWS_MAX - 1 } else { entries.len() };
         let mut rows: Vec<Row> = Vec::new();

@@ -71,14 +71,17 @@ fn push_cell(
     colour: bool,
 ) {
     let shade = matrix.shade(row, column);
-    let heat = Paint::Heat(ink::nearest(ink::heat(shade)).0, shade > 0.5);
-    let character = SHADES[(shade * 4.0).round() as usize];
-    match (cell, colour) {
-        (Some(cell), true) => line.push(heat, &format!("{:>1$} ", matrix.written(row, column), cell - 1)),
-        (Some(cell), false) => {
-            line.push(Paint::Plain, &format!("{:>1$} ", matrix.written(row, column), cell - 1))
+    let heat =
+        ink::terminal_heat(shade).filter(|_| colour).map(|(ground, letters)| Paint::Heat(ground, letters));
+    match (cell, heat) {
+        (Some(cell), heat) => {
+            let number = format!("{:>1$} ", matrix.written(row, column), cell - 1);
+            line.push(heat.unwrap_or_default(), &number);
         }
-        (None, true) => line.push(heat, "  "),
-        (None, false) => line.push(Paint::Plain, &character.to_string().repeat(2)),
+        (None, Some(heat)) => line.push(heat, "  "),
+        (None, None) if colour => line.push(Paint::As(Role::Dim), " ·"),
+        (None, None) => {
+            line.push(Paint::Plain, &SHADES[(shade * 4.0).round() as usize].to_string().repeat(2))
+        }
     }
 }

@@ -62,7 +62,7 @@ fn draw(parallel: &Parallel, line: &Line, kept: &[usize], columns: &[usize], can
     };
     let places: Vec<_> = kept.iter().zip(columns).map(|(&axis, &column)| place(axis, column)).collect();
     let paint = match line.shade {
-        Some(shade) => Paint::Shade(ink::nearest(ink::shade(shade)).0),
+        Some(shade) => Paint::Shade(ink::terminal_shade(shade)),
         None => Paint::As(Role::Dim),
     };
     for pair in places.windows(2) {
