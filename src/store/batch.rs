@@ -13,7 +13,8 @@ use anyhow::{Context as _, Result};
 
 use crate::store::commit::Composed;
 use crate::store::objects::{Object, each_in_parallel};
-use crate::store::platform::{sync_dir, sync_file};
+use crate::store::operation::Move;
+use crate::store::platform::sync_file;
 use crate::store::refs::Lock;
 use crate::store::{Oid, RunWrite, Store, output_with_input};
 
@@ -28,23 +29,35 @@ impl Store {
         if writes.len() < BATCH_MIN {
             return writes.iter().map(|write| self.write_run(write)).collect();
         }
+        match self.write_together(writes.iter().map(|write| self.compose(write)).collect()) {
+            Ok(written) => written,
+            // One by one each of them says why, and those that can be written are.
+            Err(_) => writes.iter().map(|write| self.write_run(write)).collect(),
+        }
+    }
+
+    /// Writes the objects of all and moves each ref; what became of each, in order. An error if the objects cannot be
+    /// written.
+    pub(super) fn write_together(&self, mut written: Vec<Result<Composed>>) -> Result<Vec<Result<Oid>>> {
         let mut objects = Vec::new();
         let mut known = HashSet::new();
-        let mut written: Vec<Result<Composed>> = writes.iter().map(|write| self.compose(write)).collect();
         for composed in written.iter_mut().flatten() {
             let new = std::mem::take(&mut composed.objects).into_iter();
             objects.extend(new.filter(|object| known.insert(object.id)));
         }
-        match self.write_packed(&objects) {
-            Ok(()) => {}
-            // One by one each of them says why, and those that can be written are.
-            Err(_) => return writes.iter().map(|write| self.write_run(write)).collect(),
+        match objects.len() {
+            0 => {}
+            count if count < BATCH_MIN => {
+                self.write_objects(&objects)?;
+                self.precede_collector(&objects)?;
+            }
+            _ => self.write_packed(&objects)?,
         }
         let moved = self.move_refs(written);
         if let Err(error) = self.outlast_collector(&objects) {
             self.warn(format!("{error:#}"));
         }
-        moved
+        Ok(moved)
     }
 
     fn write_packed(&self, objects: &[Object]) -> Result<()> {
@@ -55,6 +68,9 @@ impl Store {
     fn move_refs(&self, written: Vec<Result<Composed>>) -> Vec<Result<Oid>> {
         let by_git = self.moves_refs_by_git();
         let ready: Vec<&Composed> = written.iter().flatten().collect();
+        let moves: Vec<Move> =
+            ready.iter().map(|one| Move::of(&one.name, one.expected, Some(one.tip))).collect();
+        self.foretell(&moves);
         let together = |chunk: &[&Composed]| match by_git {
             true => self.move_by_git(chunk),
             false => self.move_by_files(chunk),
@@ -62,13 +78,19 @@ impl Store {
         // Whatever keeps some from moving together, each of them is tried alone, and says what is wrong.
         let moved: HashSet<String> =
             ready.chunks(LOCKS_MAX).filter_map(|chunk| together(chunk).ok()).flatten().collect();
-        let settle = |composed: Composed| {
-            if !moved.contains(&composed.name) {
-                self.update_ref(&composed.name, composed.expected, composed.tip)?;
+        let mut struck = Vec::new();
+        let mut settle = |composed: Composed| {
+            if !moved.contains(&composed.name)
+                && let Err(error) = self.move_ref(&composed.name, composed.expected, composed.tip)
+            {
+                struck.push(composed.name);
+                return Err(error);
             }
             Ok(composed.tip.to_string())
         };
-        written.into_iter().map(|composed| composed.and_then(settle)).collect()
+        let settled = written.into_iter().map(|composed| composed.and_then(&mut settle)).collect();
+        self.strike(&struck);
+        settled
     }
 
     /// Moves all of them in one transaction of git's; the names of those that moved.
@@ -108,7 +130,7 @@ impl Store {
             changed.extend(path.parent().map(Path::to_owned));
             done.push(composed.name.clone());
         }
-        changed.iter().try_for_each(|folder| sync_dir(folder)).context("cannot sync the folders of refs")?;
+        self.sync_folders(changed.iter().map(PathBuf::as_path))?;
         Ok(done)
     }
 }

@@ -61,14 +61,31 @@ impl Store {
         Ok(composed.tip.to_string())
     }
 
+    /// Puts the files alone in the place of the run's whole chain: what was before is neither under them nor behind them,
+    /// and is not kept.
+    pub fn bury_run(&self, write: &RunWrite<'_>) -> Result<Oid> {
+        let composed = self.compose_over(write, None)?;
+        self.write_objects(&composed.objects)?;
+        self.precede_collector(&composed.objects)?;
+        self.update_ref(&composed.name, composed.expected, composed.tip)?;
+        self.outlast_collector(&composed.objects)?;
+        Ok(composed.tip.to_string())
+    }
+
     /// What is to be written, in memory.
     pub(super) fn compose(&self, write: &RunWrite<'_>) -> Result<Composed> {
+        let base = write.expected.as_ref().map(|tip| object_id(self, tip)).transpose()?;
+        self.compose_over(write, base)
+    }
+
+    /// The same, as a commit upon `base` and over its files.
+    fn compose_over(&self, write: &RunWrite<'_>, base: Option<ObjectId>) -> Result<Composed> {
         let expected = write.expected.as_ref().map(|tip| object_id(self, tip)).transpose()?;
         let name = self.run_ref(write.id);
         // Checked again when the ref moves; here it saves writing objects that nothing would name.
         self.check_ref(&name, expected)?;
-        let (root, mut objects) = self.record_tree(expected, write.files)?;
-        let parents: Vec<ObjectId> = expected.into_iter().collect();
+        let (root, mut objects) = self.record_tree(base, write.files)?;
+        let parents: Vec<ObjectId> = base.into_iter().collect();
         let by = self.identity().to_string();
         let words = Words { parents: &parents, by, seconds: write.at.seconds(), message: write.message };
         let mut data = commit_data(&root, &words)?;
@@ -79,6 +96,17 @@ impl Store {
         let tip = commit.id;
         objects.push(commit);
         Ok(Composed { name, expected, tip, objects })
+    }
+
+    /// The root tree of these blobs; the trees of it are put into `objects`.
+    pub(super) fn tree_of_blobs(
+        &self,
+        blobs: &BTreeMap<String, ObjectId>,
+        objects: &mut Vec<Object>,
+    ) -> Result<ObjectId> {
+        let mut root = Folder::default();
+        blobs.iter().try_for_each(|(path, id)| root.put(path, *id))?;
+        root.build(self.hash_kind(), &mut HashSet::new(), objects)
     }
 
     /// The root tree of the files over the tip's, and the objects that are new.

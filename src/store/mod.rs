@@ -3,29 +3,44 @@
 //! The only user of `gix`; what `gix` lacks (reftable, signing, snapshots, history) goes through the `git` program.
 //! Knows which refs hold runs and code, not what the files of a run say.
 
+mod address;
 mod bases;
 mod batch;
+mod check;
 mod collector;
 mod commit;
 mod count;
+mod delete;
+mod fetch;
 mod format;
 mod history;
 mod identity;
+mod kept;
+mod many_refs;
+pub mod mend;
+mod merge;
 mod objects;
 mod open;
+mod operation;
 mod pack;
 mod patch_id;
 mod platform;
+mod published;
 mod push;
 mod quarantine;
+mod reach;
 mod read;
 mod refs;
+mod refusals;
+mod remote;
 mod remote_url;
 mod secrets;
 mod sign;
+mod signature;
 mod snapshot;
 mod status;
 mod tips;
+mod transport;
 mod untracked;
 
 use std::cell::RefCell;
@@ -39,14 +54,28 @@ use gix::ObjectId;
 use crate::error::Problem;
 use crate::run::id::{RunId, Time, hex};
 use crate::run::record::Files;
+use crate::store::operation::Current;
 use crate::store::platform::Sharing;
 use crate::store::refs::{PackedRefs, Signer};
 
+pub use crate::store::address::{Helper, Login};
+pub use crate::store::check::{Chain, FoundRef, FoundRefs, Lack, Link, Target, Trouble};
 pub use crate::store::count::{Counts, counts};
+pub use crate::store::fetch::{Arrival, Fault, Kept, Wanted};
 pub use crate::store::identity::Identity;
+pub use crate::store::kept::Keep;
+pub use crate::store::merge::{Content, Merge};
+pub use crate::store::operation::{Entry, Move};
+pub use crate::store::published::{CommitLine, SnapshotFile};
+pub use crate::store::push::{Answer, Answers, Sent};
+pub use crate::store::reach::{Objects, Sizes, Weight};
+pub use crate::store::refusals::Refusals;
+pub use crate::store::remote::{Listing, Remote};
+pub use crate::store::signature::{Signed, Verdict};
 pub use crate::store::tips::{
-    LooseRuns, RunRef, RunTip, Standing, Stray, doubt_loose, effective, remote_of, strays,
+    LooseRuns, Purpose, RunRef, RunTip, Standing, Stray, doubt_loose, effective, remote_of, strays,
 };
+pub use crate::store::transport::{Interrupted, Talk, patiently, pause};
 
 /// An object's id in lower-case hex.
 pub type Oid = String;
@@ -64,6 +93,7 @@ pub struct Store {
     packed_refs: RefCell<PackedRefs>,
     signer: Option<Signer>,
     warnings: RefCell<Vec<String>>,
+    current: Current,
 }
 
 /// What [`Store::write_run`] writes.
@@ -263,7 +293,9 @@ impl Store {
     }
 
     fn objects_dir(&self) -> PathBuf {
-        self.repository.objects.store_ref().path().to_owned()
+        let path = self.repository.objects.store_ref().path();
+        // Git runs elsewhere: what is relative is meant from here.
+        std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
     }
 
     fn state_dir(&self) -> PathBuf {

@@ -11,6 +11,7 @@ use gix::sec::trust::Mapping;
 
 use crate::error::{Kind, Problem};
 use crate::store::bases::Bases;
+use crate::store::operation::Current;
 use crate::store::platform::Sharing;
 use crate::store::refs::PackedRefs;
 use crate::store::{Store, format};
@@ -47,8 +48,9 @@ fn from_repository(repository: gix::Repository) -> Result<Store> {
         let snapshot = repository.config_snapshot();
         let sharing =
             snapshot.string("core.sharedRepository").map(|value| Sharing::parse(&value.to_string()));
-        let runs_prefix =
-            snapshot.string("xtrack.runsPrefix").map(|prefix| checked_prefix(&prefix.to_string()));
+        let runs_prefix = snapshot
+            .string("xtrack.runsPrefix")
+            .map(|prefix| checked_prefix("xtrack.runsPrefix", &prefix.to_string()));
         let promises = |section: gix::config::file::SectionRef<'_>| {
             section.contains_value_name("promisor") || section.contains_value_name("partialclonefilter")
         };
@@ -66,16 +68,17 @@ fn from_repository(repository: gix::Repository) -> Result<Store> {
         packed_refs: RefCell::new(PackedRefs::default()),
         signer: None,
         warnings: RefCell::default(),
+        current: Current::default(),
         repository,
     })
 }
 
-fn checked_prefix(prefix: &str) -> Result<String, Problem> {
+/// A place for refs as the setting `key` gives it; it ends in a slash.
+pub(super) fn checked_prefix(key: &str, prefix: &str) -> Result<String, Problem> {
     let trimmed = prefix.trim_end_matches('/');
     let is_name = trimmed.starts_with("refs/") && gix::refs::FullName::try_from(trimmed).is_ok();
     if !is_name {
-        let problem =
-            Problem::usage(format!("'xtrack.runsPrefix' is {prefix:?}, which is no place for refs"));
+        let problem = Problem::usage(format!("'{key}' is {prefix:?}, which is no place for refs"));
         return Err(problem.hint("it begins with 'refs/', as in 'refs/runs/' or 'refs/heads/runs/'"));
     }
     Ok(format!("{trimmed}/"))
@@ -176,9 +179,9 @@ mod tests {
 
     #[test]
     fn a_prefix_is_a_place_for_refs() {
-        assert_eq!(checked_prefix("refs/heads/runs").ok().as_deref(), Some("refs/heads/runs/"));
+        assert_eq!(checked_prefix("key", "refs/heads/runs").ok().as_deref(), Some("refs/heads/runs/"));
         for bad in ["", "runs", "refs/", "refs/a..b", "refs/a b"] {
-            assert!(checked_prefix(bad).is_err(), "{bad}");
+            assert!(checked_prefix("key", bad).is_err(), "{bad}");
         }
     }
 }

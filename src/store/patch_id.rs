@@ -31,8 +31,12 @@ impl Store {
     /// Begins to compute the patch id of a commit; a merge has none, nor has the edge of a shallow clone.
     pub(super) fn patch_id(&self, commit: ObjectId) -> PatchId {
         let file = self.state_dir().join("patch-ids").join(commit.to_string());
-        if let Ok(text) = fs::read_to_string(&file) {
-            return PatchId::Known(Some(text.trim().to_owned()).filter(|text| !text.is_empty()));
+        let kept = fs::read_to_string(&file).unwrap_or_default();
+        // A power cut leaves files of this sort empty, torn or full of zeros; only a whole line counts.
+        match kept.strip_suffix('\n') {
+            Some("") => return PatchId::Known(None),
+            Some(id) if self.is_oid(id) => return PatchId::Known(Some(id.to_owned())),
+            _ => {}
         }
         let is_plain =
             self.parents_of(commit).is_ok_and(|parents| parents.len() < 2) && !self.is_shallow(commit);

@@ -10,10 +10,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::store::platform::{bytes_of, path_of};
-use crate::store::{Store, random_name};
+use crate::store::{Oid, Store, random_name};
 
 const PREFIX: &str = "tmp-";
-const LEFT_OVER_AGE: Duration = Duration::from_secs(24 * 3600);
+/// When nobody can still be at work with something.
+pub(super) const LEFT_OVER_AGE: Duration = Duration::from_secs(24 * 3600);
 
 /// A temporary folder with an object folder in it.
 pub(super) struct Quarantine {
@@ -44,10 +45,70 @@ impl Quarantine {
         self.folder.join("objects")
     }
 
+    /// Where git writes packs.
+    pub fn packs(&self) -> PathBuf {
+        self.objects().join("pack")
+    }
+
+    /// Removes what a git that failed did not write to its end; how large the largest of that was.
+    pub fn remove_unfinished(&self) -> u64 {
+        let is_unfinished =
+            |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("tmp_"));
+        let unfinished: Vec<_> = files_in(&self.packs()).filter(|(path, _)| is_unfinished(path)).collect();
+        unfinished.iter().for_each(|(path, _)| drop(fs::remove_file(path)));
+        unfinished.into_iter().map(|(_, size)| size).max().unwrap_or(0)
+    }
+
     /// Makes git write its objects here, and read those of the repository.
     pub fn confine(&self, git: &mut Command) {
         git.env("GIT_OBJECT_DIRECTORY", self.objects());
         git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", path_of(&self.alternates));
+    }
+
+    /// Makes the folder a repository with these refs only, the settings of the repository and its objects: whatever git
+    /// does with refs in it costs by what is in it, not by what the repository holds.
+    pub fn become_repository(&self, store: &Store, refs: &[(String, Oid)]) -> Result<()> {
+        let hash = match store.hash_kind() {
+            gix::hash::Kind::Sha1 => String::new(),
+            other => format!("[extensions]\n\tobjectFormat = {other}\n"),
+        };
+        // Settings of the repository come first: it may have a work tree, this has none.
+        let includes = [store.common_dir.join("config"), store.git_dir.join("config.worktree")];
+        let mut config = b"[include]\n".to_vec();
+        for include in includes {
+            config.extend([b"\tpath = ", config_value(&include).as_slice(), b"\n"].concat());
+        }
+        config.extend(format!("[core]\n\trepositoryFormatVersion = 1\n\tbare = true\n{hash}").into_bytes());
+        let mut sorted: Vec<_> = refs.iter().collect();
+        sorted.sort();
+        let lines: String = sorted.iter().map(|(name, tip)| format!("{tip} {name}\n")).collect();
+        let packed = format!("# pack-refs with: peeled fully-peeled sorted \n{lines}");
+        let write = |name: &str, bytes: &[u8]| fs::write(self.folder.join(name), bytes);
+        write("HEAD", b"ref: refs/heads/none\n")
+            .and_then(|()| write("config", &config))
+            .and_then(|()| write("packed-refs", packed.as_bytes()))
+            .and_then(|()| fs::create_dir_all(self.folder.join("refs")))
+            .with_context(|| format!("cannot write to '{}'", self.folder.display()))
+    }
+
+    /// Makes git work in the folder, once it has become a repository.
+    pub fn enter(&self, store: &Store, git: &mut Command) {
+        git.env("GIT_DIR", &self.folder).env_remove("GIT_WORK_TREE").env_remove("GIT_COMMON_DIR");
+        git.env("GIT_OBJECT_DIRECTORY", store.objects_dir());
+        let shallow = store.common_dir.join("shallow");
+        if shallow.exists() {
+            git.env("GIT_SHALLOW_FILE", shallow);
+        }
+    }
+
+    /// The same repository as it would be with what is in here.
+    pub fn seen_by(&self, store: &Store) -> Result<Store> {
+        let info = self.objects().join("info");
+        let list = [bytes_of(&store.objects_dir()).as_slice(), b"\n"].concat();
+        fs::create_dir_all(&info)
+            .and_then(|()| fs::write(info.join("alternates"), list))
+            .with_context(|| format!("cannot write to '{}'", info.display()))?;
+        store.with_objects(&self.objects())
     }
 }
 
@@ -72,6 +133,15 @@ fn quoted(path: &Path) -> Vec<u8> {
     if !bytes.iter().any(|byte| b"\":;\n".contains(byte)) {
         return bytes;
     }
+    in_quotes(&bytes)
+}
+
+/// A path as the value of a setting.
+fn config_value(path: &Path) -> Vec<u8> {
+    in_quotes(&bytes_of(path))
+}
+
+fn in_quotes(bytes: &[u8]) -> Vec<u8> {
     let escape = |byte: &u8| match byte {
         b'"' => b"\\\"".to_vec(),
         b'\\' => b"\\\\".to_vec(),
@@ -80,6 +150,12 @@ fn quoted(path: &Path) -> Vec<u8> {
     };
     let inner: Vec<u8> = bytes.iter().flat_map(escape).collect();
     [b"\"", inner.as_slice(), b"\""].concat()
+}
+
+/// The files in a folder, with their sizes.
+pub(super) fn files_in(folder: &Path) -> impl Iterator<Item = (PathBuf, u64)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?.len())))
 }
 
 fn remove_left_over(state: &Path) {

@@ -15,9 +15,9 @@ use crate::run::record::Files;
 use crate::store::{CommitInfo, Head, Oid, Store, count, failed, object_id, output_of};
 
 /// How deep a record's folders go: `disputed/<sha256>/artifacts/<owner>/<file>` is the deepest.
-const DEPTH_MAX: usize = 8;
+pub(super) const DEPTH_MAX: usize = 8;
 /// How many files a record may hold.
-const FILES_MAX: usize = 200_000;
+pub(super) const FILES_MAX: usize = 200_000;
 
 impl Store {
     /// The files of a run's commit that are wanted.

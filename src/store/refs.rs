@@ -16,7 +16,8 @@ use gix::refs::packed;
 
 use crate::error::Problem;
 use crate::run::id::RunId;
-use crate::store::platform::{Stamp, is_same_file, sync_dir};
+use crate::store::operation::Move;
+use crate::store::platform::{Stamp, is_same_file, sync_dir, sync_file};
 use crate::store::{Moved, Oid, Store, failed, object_id, output_of, output_with_input, random_name};
 
 /// Where the refs are that keep code alive.
@@ -61,6 +62,9 @@ pub(super) struct Signer {
     mark: String,
 }
 
+/// The file that holds many refs at once, by its place in the git folder.
+pub(super) const PACKED_REFS: &str = "packed-refs";
+
 /// What the name of each signature begins with.
 const SIGNATURE: &str = ".lock,";
 
@@ -86,7 +90,8 @@ fn signed(signature: &Path) -> Option<(&str, String)> {
     let end = rest.match_indices(',').nth(4)?.0;
     let (_random, name) = rest[end + 1..].split_once(',')?;
     let name = name.replace("%2F", "/").replace("%25", "%");
-    let is_below = name.starts_with("refs/") && name.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    let is_ref = name.starts_with("refs/") || name == PACKED_REFS;
+    let is_below = is_ref && name.split('/').all(|part| !matches!(part, "" | "." | ".."));
     is_below.then_some((&rest[..end], name))
 }
 
@@ -114,6 +119,11 @@ impl Store {
         Ok(self.ref_tip(&self.run_ref(id))?.map(|tip| tip.to_string()))
     }
 
+    /// What a ref points at, whatever it is for.
+    pub fn ref_target(&self, name: &str) -> Result<Option<Oid>> {
+        Ok(self.ref_tip(name)?.map(|tip| tip.to_string()))
+    }
+
     /// What a ref points at.
     pub(super) fn ref_tip(&self, name: &str) -> Result<Option<ObjectId>> {
         if self.is_reftable {
@@ -131,9 +141,15 @@ impl Store {
         .map(Option::flatten)
     }
 
+    /// The ref that keeps a code state here.
+    pub fn code_ref_name(commit: &Oid) -> String {
+        format!("{CODE_PREFIX}{commit}")
+    }
+
     /// Makes sure that a code ref keeps the commit.
     pub(super) fn keep_code(&self, commit: ObjectId) -> Result<()> {
         let name = format!("{CODE_PREFIX}{commit}");
+        self.note_use(&name);
         match self.ref_tip(&name)? {
             Some(_) => Ok(()),
             None => match self.update_ref(&name, None, commit) {
@@ -151,6 +167,16 @@ impl Store {
 
     /// Moves a ref from `expected` (`None`: it must not exist) to `new`; on disk when it returns.
     pub(super) fn update_ref(&self, name: &str, expected: Option<ObjectId>, new: ObjectId) -> Result<()> {
+        self.foretell(&[Move::of(name, expected, Some(new))]);
+        let moved = self.move_ref(name, expected, new);
+        if moved.is_err() {
+            self.strike(&[name.to_owned()]);
+        }
+        moved
+    }
+
+    /// The same, without a word in the operation log: that is the caller's.
+    pub(super) fn move_ref(&self, name: &str, expected: Option<ObjectId>, new: ObjectId) -> Result<()> {
         let by_git = self.moves_refs_by_git();
         let began = Instant::now();
         loop {
@@ -194,8 +220,21 @@ impl Store {
         // A folder's own name is in its parent.
         let mut changed: BTreeSet<&Path> = new_folders.iter().filter_map(|folder| folder.parent()).collect();
         changed.extend(path.parent());
-        changed.into_iter().try_for_each(sync_dir).context("cannot sync the folders of refs")?;
+        self.sync_folders(changed)?;
         Ok(Try::Done)
+    }
+
+    /// Waits until refs that were just written are on disk. Where a folder of theirs is gone, `git pack-refs` has put them
+    /// into the file of packed refs meanwhile.
+    pub(super) fn sync_folders<'a>(&self, folders: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+        let packed = self.common_dir.join(PACKED_REFS);
+        let sync = |folder: &Path| match sync_dir(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                sync_file(&packed).and_then(|()| sync_dir(&self.common_dir))
+            }
+            other => other,
+        };
+        folders.into_iter().try_for_each(sync).context("cannot sync the folders of refs")
     }
 
     /// The ref's lock and the folders made for it; `None` if somebody else holds it.
@@ -410,7 +449,7 @@ fn age(path: &Path) -> Option<Duration> {
 }
 
 /// A short wait of a length that differs between processes.
-fn jitter() -> Duration {
+pub(super) fn jitter() -> Duration {
     let mut random = [0; 1];
     // Without randomness the wait is merely the same for all.
     let _ = getrandom::fill(&mut random);

@@ -15,7 +15,7 @@ impl Store {
 }
 
 /// An address without its password; of a web address also without the user, the query and the fragment.
-fn without_credentials(url: &str) -> String {
+pub(super) fn without_credentials(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };

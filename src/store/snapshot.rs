@@ -24,9 +24,9 @@ use crate::store::untracked::{Left, bytes};
 use crate::store::{SnapshotLimits, Store, object_id, output_of, output_with_input};
 
 /// Who makes snapshots, whoever runs them: the same state is the same commit.
-const AUTHOR: &str = "git-xtrack <git-xtrack@localhost>";
+pub(super) const AUTHOR: &str = "git-xtrack <git-xtrack@localhost>";
 /// What they say.
-const MESSAGE: &str = "Snapshot of the work tree";
+pub(super) const MESSAGE: &str = "Snapshot of the work tree";
 /// Their date where there is no HEAD to take it from: the first second of 2000.
 const UNBORN_SECONDS: i64 = 946_684_800;
 

@@ -17,6 +17,7 @@ use gix::bstr::{BString, ByteSlice as _};
 
 use crate::run::id::RunId;
 use crate::store::platform::Stamp;
+use crate::store::refs::CODE_PREFIX;
 use crate::store::{Moved, Oid, Store, count, failed, object_id};
 
 /// Below this lie the refs that were fetched from remotes: `<remote>/runs/<id>`, or `<remote>/<id>`.
@@ -37,6 +38,26 @@ pub struct RunRef {
     pub place: String,
     /// What it points at.
     pub tip: Oid,
+}
+
+/// What a ref's name says that it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// The tip of a run of ours.
+    Run(RunId),
+    /// The tip of a run as it was fetched.
+    Tracked {
+        /// From which remote.
+        remote: String,
+        /// Which.
+        id: RunId,
+    },
+    /// It keeps a code state.
+    Code(Oid),
+    /// It keeps what an operation dropped.
+    Undo,
+    /// Something else.
+    Other,
 }
 
 /// A run, by the one of its refs that counts.
@@ -259,6 +280,31 @@ impl Store {
         }
         let (place, id) = name.strip_prefix(REMOTES)?.rsplit_once('/')?;
         RunId::parse(id).map(|id| (id, place.to_owned()))
+    }
+
+    /// The whole name of a run's ref.
+    pub fn ref_name_of(&self, found: &RunRef) -> String {
+        match found.place.is_empty() {
+            true => self.run_ref(&found.id),
+            false => format!("{REMOTES}{}/{}", found.place, found.id),
+        }
+    }
+
+    /// What a ref is for.
+    pub fn purpose_of(&self, name: &str) -> Purpose {
+        if Self::is_undo_ref(name) {
+            return Purpose::Undo;
+        }
+        if let Some(commit) = name.strip_prefix(CODE_PREFIX) {
+            return Purpose::Code(commit.to_owned());
+        }
+        match self.parse_run_ref(name) {
+            Some((id, place)) => match remote_of(&place) {
+                Some(remote) => Purpose::Tracked { remote: remote.to_owned(), id },
+                None => Purpose::Run(id),
+            },
+            None => Purpose::Other,
+        }
     }
 
     /// The folders that loose refs of runs may lie in, from the common git folder; there or not.

@@ -1,0 +1,172 @@
+//! Where a remote is, and who may come in: git's own configuration and credential helpers are asked.
+//!
+//! Knows git's words for that; what is done at the address is others' business.
+
+use std::process::{Command, Stdio};
+
+use anyhow::Result;
+
+use crate::error::Problem;
+use crate::store::remote::Remote;
+use crate::store::{Store, output_of, output_with_input};
+
+/// A name and a password for an address.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The name.
+    pub user: String,
+    /// The password, or a token.
+    pub password: String,
+}
+
+/// Asks git's credential helpers, from any thread.
+#[derive(Debug, Clone)]
+pub struct Helper {
+    git: Vec<(String, Option<std::ffi::OsString>)>,
+    directory: std::path::PathBuf,
+    is_attended: bool,
+}
+
+impl Store {
+    /// Where the remote is, as git resolves it: `url.<base>.insteadOf` included. It may hold credentials.
+    pub fn address(&self, remote: &Remote, is_push: bool) -> Result<String> {
+        let mut git = self.git();
+        match &remote.name {
+            Some(name) => {
+                git.args(["remote", "get-url"]).args(is_push.then_some("--push")).args(["--", name]);
+            }
+            None => {
+                git.args(["ls-remote", "--get-url", "--", &remote.word]);
+            }
+        }
+        let said = output_of(&mut git)?;
+        let text = String::from_utf8_lossy(&said);
+        Ok(text.lines().next().unwrap_or_default().to_owned())
+    }
+
+    /// A value in a file of git's format, such as one at the top of the work tree.
+    pub fn config_of_file(&self, file: &str, key: &str) -> Option<String> {
+        let path = self.work_tree()?.join(file);
+        if !path.is_file() {
+            return None;
+        }
+        // Nothing that such a file includes is read.
+        let mut git = self.git();
+        git.args(["config", "--no-includes", "--file"]).arg(path).args(["--get", "--", key]);
+        let said = output_of(&mut git).ok()?;
+        Some(String::from_utf8_lossy(&said).trim_end_matches('\n').to_owned())
+    }
+
+    /// Adds a value to this clone's own settings.
+    pub fn add_config(&self, key: &str, value: &str) -> Result<()> {
+        output_of(self.git().args(["config", "--local", "--add", "--", key, value])).map(drop)
+    }
+
+    /// Git's credential helpers, which may ask on the terminal if somebody is there.
+    pub fn credential_helper(&self, is_attended: bool) -> Helper {
+        let git = self.git();
+        let variables = git
+            .get_envs()
+            .map(|(name, value)| (name.to_string_lossy().into_owned(), value.map(std::ffi::OsStr::to_owned)));
+        let directory = self.work_tree().unwrap_or(&self.git_dir).to_owned();
+        Helper { git: variables.collect(), directory, is_attended }
+    }
+}
+
+impl Helper {
+    /// A login for the address, if there is one.
+    pub fn fill(&self, address: &str) -> Result<Option<Login>> {
+        let said = self.ask("fill", &described(address)?)?;
+        let text = String::from_utf8_lossy(&said);
+        let value = |key: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            line.map(str::to_owned)
+        };
+        Ok(value("username").zip(value("password")).map(|(user, password)| Login { user, password }))
+    }
+
+    /// Tells whether the login was taken, so that it is kept or forgotten.
+    pub fn judge(&self, address: &str, login: &Login, is_good: bool) -> Result<()> {
+        let input = format!("{}username={}\npassword={}\n", described(address)?, login.user, login.password);
+        self.ask(if is_good { "approve" } else { "reject" }, &input).map(drop)
+    }
+
+    /// The headers that git's settings add to requests to this address, as `http.<address>.extraHeader` does.
+    pub fn headers(&self, address: &str) -> Vec<String> {
+        let mut git = self.git();
+        git.args(["config", "--get-urlmatch", "http.extraHeader", address]).stdin(Stdio::null());
+        let said = output_of(&mut git).unwrap_or_default();
+        let text = String::from_utf8_lossy(&said);
+        text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    }
+
+    fn git(&self) -> Command {
+        let mut git = Command::new("git");
+        git.current_dir(&self.directory).args(["-c", "core.fsmonitor=false"]);
+        for (name, value) in &self.git {
+            match value {
+                Some(value) => git.env(name, value),
+                None => git.env_remove(name),
+            };
+        }
+        git
+    }
+
+    fn ask(&self, what: &str, input: &str) -> Result<Vec<u8>> {
+        let mut git = self.git();
+        git.args(["credential", what]);
+        // What the user set stands; else git asks on the terminal if somebody is there.
+        match std::env::var_os("GIT_TERMINAL_PROMPT") {
+            Some(set) => git.env("GIT_TERMINAL_PROMPT", set),
+            None if self.is_attended => git.env_remove("GIT_TERMINAL_PROMPT"),
+            None => git.env("GIT_TERMINAL_PROMPT", "0"),
+        };
+        output_with_input(&mut git, input.as_bytes())
+    }
+}
+
+/// The address in the words of git's credential helpers; what could say more than one line is refused.
+fn described(address: &str) -> Result<String, Problem> {
+    let lower = address.to_ascii_lowercase();
+    let is_odd =
+        address.chars().any(char::is_control) || ["%0a", "%0d", "%00"].iter().any(|odd| lower.contains(odd));
+    let parts = address.split_once("://").filter(|_| !is_odd);
+    let (scheme, rest) =
+        parts.ok_or_else(|| Problem::new(format!("{address:?} is no address to log in at")))?;
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (user, host) = match authority.rsplit_once('@') {
+        Some((user, host)) => (user.split(':').next(), host),
+        None => (None, authority),
+    };
+    if host.is_empty() {
+        return Err(Problem::new(format!("{address:?} names no host to log in at")));
+    }
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let user = user.map(|user| format!("username={user}\n")).unwrap_or_default();
+    Ok(format!("protocol={scheme}\nhost={host}\npath={path}\n{user}"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_address_says_more_than_it_should() {
+        let good = described("https://me@host:8443/a/b.git?x#y").unwrap();
+        assert_eq!(good, "protocol=https\nhost=host:8443\npath=a/b.git\nusername=me\n");
+        let bad = [
+            "https://h%0ahost=evil/x",
+            "https://h/%0D",
+            "https://h\nhost=e/x",
+            "https:///x",
+            "host/x",
+            "https://u@/x",
+            "https://h/\u{0}",
+            "https://h/%00",
+        ];
+        for bad in bad {
+            assert!(described(bad).is_err(), "{bad:?}");
+        }
+    }
+}

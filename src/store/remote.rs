@@ -1,0 +1,217 @@
+//! Remotes: which repository a word names, where runs and code lie in it, and what is there now.
+//!
+//! Knows git's configuration of remotes and the names of refs; what is fetched or pushed is decided above.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result};
+
+use crate::error::Problem;
+use crate::run::id::{RunId, is_hex};
+use crate::store::refs::CODE_PREFIX;
+use crate::store::remote_url::without_credentials;
+use crate::store::transport::Talk;
+use crate::store::{Oid, Store, output_of};
+
+/// How many refs of a remote are named that are below where runs lie and are none.
+const STRANGE_MAX: usize = 20;
+
+/// Another repository that runs are shared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remote {
+    /// Its name in git's configuration; a path or an address has none.
+    pub name: Option<String>,
+    /// What git is given to find it.
+    pub(super) word: String,
+    /// Where runs lie there.
+    runs: String,
+    /// Where code refs lie there.
+    code: String,
+}
+
+/// What a remote holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The runs and their tips.
+    pub runs: BTreeMap<RunId, Oid>,
+    /// The code states that refs keep there.
+    pub code: BTreeSet<Oid>,
+    /// Refs below where runs lie whose names are no run ids, as far as they are listed.
+    pub strange: Vec<String>,
+    /// How many there are.
+    pub strange_count: usize,
+    /// What all other refs point at: branches and tags.
+    pub others: BTreeSet<Oid>,
+}
+
+impl Remote {
+    /// The ref of a run there.
+    pub fn run_ref(&self, id: &RunId) -> String {
+        format!("{}{id}", self.runs)
+    }
+
+    /// The ref there that keeps a code state.
+    pub fn code_ref(&self, commit: &Oid) -> String {
+        format!("{}{commit}", self.code)
+    }
+
+    /// Its name, or the path or address without credentials.
+    pub fn shown(&self) -> String {
+        self.name.clone().unwrap_or_else(|| without_credentials(&self.word))
+    }
+}
+
+impl Store {
+    /// The remotes that git's configuration names, sorted.
+    pub fn remote_names(&self) -> Vec<String> {
+        let names = self.config_section("remote").into_iter().filter_map(|(key, _)| {
+            let (name, key) = key.rsplit_once('.')?;
+            ["url", "pushurl"].contains(&key).then(|| name.to_owned())
+        });
+        names.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The remote of this name.
+    pub fn remote_named(&self, name: &str) -> Result<Option<Remote>> {
+        if !self.remote_names().iter().any(|known| known == name) {
+            return Ok(None);
+        }
+        check_word(name)?;
+        self.remote(Some(name.to_owned()), name.to_owned()).map(Some)
+    }
+
+    /// The repository at a path or an address, which need not be there.
+    pub fn remote_at(&self, word: &str) -> Result<Remote> {
+        check_word(word)?;
+        self.remote(None, word.to_owned())
+    }
+
+    fn remote(&self, name: Option<String>, word: String) -> Result<Remote> {
+        let key = name.as_ref().map(|name| format!("remote.{name}.xtrackPrefix"));
+        let Some(prefix) = key.as_ref().and_then(|key| self.config(key)) else {
+            return Ok(Remote { name, word, runs: self.runs_prefix.clone(), code: CODE_PREFIX.to_owned() });
+        };
+        let place = crate::store::open::checked_prefix(&key.unwrap_or_default(), &prefix)?;
+        Ok(Remote { name, word, runs: format!("{place}runs/"), code: format!("{place}code/") })
+    }
+
+    /// Where the tips of a remote's runs are kept as last fetched.
+    pub fn tracking_prefix(name: &str) -> String {
+        format!("refs/xtrack/remotes/{name}/runs/")
+    }
+
+    /// The tips of a remote's runs as last fetched.
+    pub fn tracked(&self, name: &str) -> Result<BTreeMap<RunId, Oid>> {
+        Ok(self.tips_beside(Some(name))?.1)
+    }
+
+    /// The tips of our runs, and of a remote's as last fetched, in one look.
+    pub fn tips_beside(&self, name: Option<&str>) -> Result<(BTreeMap<RunId, Oid>, BTreeMap<RunId, Oid>)> {
+        let place = name.map(|name| format!("{name}/runs"));
+        let (mut ours, mut theirs) = (BTreeMap::new(), BTreeMap::new());
+        for found in self.run_refs()? {
+            if found.place.is_empty() {
+                ours.insert(found.id, found.tip);
+            } else if place.as_ref() == Some(&found.place) {
+                theirs.insert(found.id, found.tip);
+            }
+        }
+        Ok((ours, theirs))
+    }
+
+    /// The code states that refs keep here.
+    pub fn code_states(&self) -> Result<BTreeSet<Oid>> {
+        let lines = output_of(self.git().args(["for-each-ref", "--format=%(refname)", CODE_PREFIX]))?;
+        let text = String::from_utf8_lossy(&lines);
+        let names = text.lines().filter_map(|name| name.strip_prefix(CODE_PREFIX));
+        Ok(names.filter(|name| self.is_oid(name)).map(str::to_owned).collect())
+    }
+
+    /// What the remote holds now.
+    pub fn list_remote(&self, remote: &Remote, talk: &Talk<'_>) -> Result<Listing> {
+        let mut git = self.git();
+        git.args(["ls-remote", "--quiet", "--refs", "--", &remote.word]);
+        let said = talk.run(&mut git, b"")?;
+        if !said.is_done {
+            return Err(said.failure());
+        }
+        let text = String::from_utf8_lossy(&said.stdout);
+        let mut listing = Listing::default();
+        for (tip, name) in text.lines().filter_map(|line| line.split_once('\t')) {
+            if self.is_oid(tip) {
+                listing.take(remote, tip, name);
+            }
+        }
+        Ok(listing)
+    }
+
+    /// The common git folder of the remote, if it is a repository on this machine.
+    pub fn local_remote(&self, remote: &Remote, is_push: bool) -> Option<PathBuf> {
+        let address = match &remote.name {
+            None => remote.word.clone(),
+            Some(name) => {
+                let mut git = self.git();
+                git.args(["remote", "get-url"]).args(is_push.then_some("--push")).args(["--", name]);
+                String::from_utf8_lossy(&output_of(&mut git).ok()?).lines().next()?.to_owned()
+            }
+        };
+        let path = address.strip_prefix("file://").unwrap_or(&address);
+        // Where git runs, from which it takes a relative path.
+        let path = self.work_tree().unwrap_or(&self.git_dir).join(path);
+        common_dir_of(&path)
+    }
+
+    pub(super) fn is_oid(&self, text: &str) -> bool {
+        is_hex(text, self.hash_kind().len_in_hex())
+    }
+}
+
+impl Listing {
+    fn take(&mut self, remote: &Remote, tip: &str, name: &str) {
+        if let Some(id) = name.strip_prefix(&remote.runs) {
+            match RunId::parse(id) {
+                Some(id) => drop(self.runs.insert(id, tip.to_owned())),
+                // Reserved for many records in one ref.
+                None if id.starts_with("archive/") => {}
+                None => {
+                    self.strange_count += 1;
+                    if self.strange.len() < STRANGE_MAX {
+                        self.strange.push(name.to_owned());
+                    }
+                }
+            }
+        } else if let Some(commit) = name.strip_prefix(&remote.code) {
+            // One that points elsewhere than it says keeps nothing that anybody looks for.
+            if commit == tip {
+                self.code.insert(tip.to_owned());
+            }
+        } else {
+            self.others.insert(tip.to_owned());
+        }
+    }
+}
+
+/// Refuses what git might take for an option.
+fn check_word(word: &str) -> Result<(), Problem> {
+    if word.starts_with('-') || word.is_empty() || word.contains(['\n', '\0']) {
+        return Err(Problem::usage(format!("{word:?} is no remote, path or address"))
+            .hint("`git remote -v` lists the remotes"));
+    }
+    Ok(())
+}
+
+/// The common git folder of the repository at exactly this path, if there is one that git trusts.
+fn common_dir_of(path: &Path) -> Option<PathBuf> {
+    let parent = path.canonicalize().ok()?.parent()?.to_owned();
+    let mut git = Command::new("git");
+    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_INDEX_FILE"] {
+        git.env_remove(name);
+    }
+    git.env("GIT_CEILING_DIRECTORIES", parent).env("LC_ALL", "C").current_dir(path).stdin(Stdio::null());
+    git.args(["rev-parse", "--path-format=absolute", "--git-common-dir"]);
+    let said = output_of(&mut git).context("no repository").ok()?;
+    let text = String::from_utf8(said).ok()?;
+    Some(PathBuf::from(text.trim_end_matches('\n')))
+}
