@@ -21,6 +21,9 @@ const FILE: &str = "xtrack.toml";
 /// The shortest interval that a setting takes.
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
 
+/// How long what was deleted or dropped can be had back, where nothing is said.
+const GRACE: Duration = Duration::from_secs(14 * 24 * 3600);
+
 /// Settings, each with its default where nothing is said.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -58,6 +61,12 @@ pub struct Config {
     pub cost_per_hour: Option<f64>,
     /// In which currency.
     pub currency: Option<String>,
+    /// How long what was deleted or dropped can be had back.
+    pub grace: Duration,
+    /// Whether git's maintenance is begun by itself once there is something to do.
+    pub maintenance: bool,
+    /// Where artifact bytes are kept outside of this clone.
+    pub store: StoreSettings,
     /// What is measured of the machine.
     pub system: SystemSettings,
     /// What a snapshot of the code holds.
@@ -81,6 +90,36 @@ pub struct ViewSettings {
     pub group_by: Vec<String>,
     /// At most how many.
     pub count: Option<usize>,
+}
+
+/// Where artifact bytes are kept outside of this clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// The store: a folder, `lfs`, or an address.
+    pub url: Option<Said>,
+    /// The server of an `s3:` store that is not Amazon's.
+    pub endpoint: Option<Said>,
+    /// The region of an `s3:` store.
+    pub region: Option<Said>,
+    /// How many artifacts are sent or taken at a time.
+    pub transfers: usize,
+    /// Stores that `xtrack.toml` may name here.
+    pub trusted: Vec<String>,
+}
+
+/// A text, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The text.
+    pub text: String,
+    /// Whether git's config says it, which is the user's own; else it came with the code.
+    pub is_own: bool,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self { url: None, endpoint: None, region: None, transfers: 4, trusted: Vec::new() }
+    }
 }
 
 /// What is measured of the machine while a run is in progress.
@@ -148,6 +187,9 @@ impl Default for Config {
             checkpoint: None,
             cost_per_hour: None,
             currency: None,
+            grace: GRACE,
+            maintenance: true,
+            store: StoreSettings::default(),
             system: SystemSettings::default(),
             snapshot: SnapshotSettings::default(),
             definitions: IndexMap::new(),
@@ -185,8 +227,8 @@ impl Config {
             lists.entry(key.clone()).or_default().push(value.clone());
         }
         for (key, values) in lists {
-            // Where runs are kept is the store's own setting.
-            if key.eq_ignore_ascii_case("runsprefix") {
+            // Where runs are kept, and how much is fetched, are the store's own settings.
+            if ["runsprefix", "fetchmax"].iter().any(|own| key.eq_ignore_ascii_case(own)) {
                 continue;
             }
             let problem = |problem| about(&format!("git config 'xtrack.{}'", key.escape_debug()), problem);
@@ -232,6 +274,19 @@ impl Config {
                 }
                 *place(self) = files;
             }
+            Place::Address(place) => {
+                let text = given.text()?;
+                check_address(setting.name, &text, source)?;
+                *place(self) = Some(Said { text, is_own: source == Source::Git });
+            }
+            Place::Own(place) => {
+                if source == Source::File {
+                    return Err(Problem::usage("only git's config can say that")
+                        .hint("`git xtrack artifact trust` says it in this clone"));
+                }
+                // Addresses may hold commas.
+                *place(self) = if let Given::Git(values) = given { values } else { Vec::new() };
+            }
             Place::Bool(place) => *place(self) = given.bool()?,
             Place::Size(place) => *place(self) = given.size()?,
             Place::Count(place) => {
@@ -240,6 +295,15 @@ impl Config {
             Place::Amount(place) => *place(self) = Some(given.amount()?),
             Place::Interval(place) => *place(self) = given.interval()?,
             Place::MaybeInterval(place) => *place(self) = given.maybe_interval()?,
+            Place::Period(place) => {
+                // What came with the code must not make anything go sooner.
+                let shortest = *place(&mut Config::default());
+                if source == Source::File && given.interval()? < shortest {
+                    return Err(Problem::usage("only git's config can make that shorter")
+                        .hint(format!("`git config xtrack.{} 7d`", setting.name)));
+                }
+                *place(self) = given.interval()?;
+            }
         }
         Ok(())
     }
@@ -304,6 +368,9 @@ pub const EXAMPLE: &str = r#"# What `git xtrack record` does here unless its opt
 # The remote, by its name in git, that runs are pushed to; `origin` otherwise.
 #remote = "runs"
 
+# Whether git's maintenance is begun by itself once some hundred runs are files of their own.
+maintenance = true
+
 #[experiments]
 #baseline = "what everything else is compared with"
 
@@ -340,6 +407,19 @@ console = true
 # What an hour of a run costs, and in which currency: the run's metric `system/cost`.
 #cost_per_hour = 2.5
 #currency = "EUR"
+
+[gc]
+# How long what was deleted or dropped can be had back; shorter only by `git config xtrack.gc.grace`.
+#grace = "30d"
+
+[store]
+# Where the bytes of large artifacts go with `git xtrack push`: a folder, `lfs` (the remote's Git LFS server), `s3://bucket/prefix`,
+# `gs://…`, `az://…`, `https://…`. Each clone is asked once whether it trusts it.
+#url = "lfs"
+# Of an `s3:` store that is not Amazon's: where it is. How many artifacts are sent or taken at a time.
+#endpoint = "https://minio.example.org"
+#region = "eu-central-1"
+#transfers = 4
 
 [system]
 # Processor, memory, disk, network and GPU use, as metrics `system/…`.
@@ -383,17 +463,23 @@ enum Place {
     List(fn(&mut Config) -> &mut Vec<String>),
     /// Files whose content is recorded.
     Files(fn(&mut Config) -> &mut Vec<String>),
+    /// Where something is, which the code may only propose.
+    Address(fn(&mut Config) -> &mut Option<Said>),
+    /// What only the user can say.
+    Own(fn(&mut Config) -> &mut Vec<String>),
     Bool(fn(&mut Config) -> &mut bool),
     Size(fn(&mut Config) -> &mut u64),
     Count(fn(&mut Config) -> &mut usize),
     /// An amount of money.
     Amount(fn(&mut Config) -> &mut Option<f64>),
     Interval(fn(&mut Config) -> &mut Duration),
+    /// A period after which something is lost: only the user can make it shorter.
+    Period(fn(&mut Config) -> &mut Duration),
     /// An interval that may be `false`.
     MaybeInterval(fn(&mut Config) -> &mut Option<Duration>),
 }
 
-const SECTIONS: &[&str] = &["experiments", "record", "system", "snapshot", "metric", "view"];
+const SECTIONS: &[&str] = &["experiments", "record", "gc", "store", "system", "snapshot", "metric", "view"];
 
 const SETTINGS: &[Setting] = &[
     Setting { name: "experiment", place: Place::Name(|config| &mut config.experiment) },
@@ -415,6 +501,13 @@ const SETTINGS: &[Setting] = &[
     Setting { name: "record.checkpoint", place: Place::MaybeInterval(|config| &mut config.checkpoint) },
     Setting { name: "record.cost_per_hour", place: Place::Amount(|config| &mut config.cost_per_hour) },
     Setting { name: "record.currency", place: Place::Name(|config| &mut config.currency) },
+    Setting { name: "maintenance", place: Place::Bool(|config| &mut config.maintenance) },
+    Setting { name: "gc.grace", place: Place::Period(|config| &mut config.grace) },
+    Setting { name: "store.url", place: Place::Address(|config| &mut config.store.url) },
+    Setting { name: "store.endpoint", place: Place::Address(|config| &mut config.store.endpoint) },
+    Setting { name: "store.region", place: Place::Address(|config| &mut config.store.region) },
+    Setting { name: "store.transfers", place: Place::Count(|config| &mut config.store.transfers) },
+    Setting { name: "store.trusted", place: Place::Own(|config| &mut config.store.trusted) },
     Setting { name: "system.enabled", place: Place::Bool(|config| &mut config.system.enabled) },
     Setting { name: "system.interval", place: Place::Interval(|config| &mut config.system.interval) },
     Setting { name: "snapshot.enabled", place: Place::Bool(|config| &mut config.snapshot.enabled) },
@@ -647,6 +740,22 @@ fn check_within(setting: &str, file: &str) -> Result<(), Problem> {
     }
 }
 
+/// Refuses an address that cannot be one, and credentials in a file that is shared.
+fn check_address(setting: &str, text: &str, source: Source) -> Result<(), Problem> {
+    if text.is_empty() || text.starts_with('-') || text.chars().any(char::is_control) {
+        return Err(Problem::usage(format!("it is {text:?}, which is no address")));
+    }
+    let authority = text.split_once("://").and_then(|(_, rest)| rest.split('/').next());
+    match source == Source::File && authority.is_some_and(|authority| authority.contains('@')) {
+        true => Err(Problem::usage("it holds a user or a password, which everybody would see")
+            .hint("credentials come from the environment, or from git's credential helpers")
+            .hint(format!(
+                "an address of your own goes into git's config: `git config xtrack.{setting} ADDRESS`"
+            ))),
+        false => Ok(()),
+    }
+}
+
 fn unknown(name: &str) -> Problem {
     let known: Vec<&str> =
         SETTINGS.iter().map(|setting| setting.name).chain(SECTIONS.iter().copied()).collect();
@@ -687,6 +796,7 @@ mod tests {
     const ALL: &str = r#"
 experiment = "e"
 primary = "val.acc"
+maintenance = false
 remote = "r"
 experiments = { e = "first", "f.g" = "second" }
 [record]
@@ -703,6 +813,14 @@ console = false
 checkpoint = "5m"
 cost_per_hour = 2.5
 currency = "EUR"
+[gc]
+grace = "30d"
+
+[store]
+url = "s3://bucket/x"
+endpoint = "http://host:9000"
+region = "here"
+transfers = 2
 [system]
 enabled = false
 interval = 30
@@ -734,6 +852,7 @@ group_by = ["params.lr"]
     fn all() -> Config {
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         let text = |text: &str| Some(text.to_owned());
+        let said = |text: &str| Some(Said { text: text.to_owned(), is_own: false });
         let definition = |goal, unit: Option<&str>| Definition {
             goal,
             unit: unit.map(str::to_owned),
@@ -759,6 +878,15 @@ group_by = ["params.lr"]
             checkpoint: Some(Duration::from_secs(300)),
             cost_per_hour: Some(2.5),
             currency: text("EUR"),
+            grace: Duration::from_secs(30 * 24 * 3600),
+            maintenance: false,
+            store: StoreSettings {
+                url: said("s3://bucket/x"),
+                endpoint: said("http://host:9000"),
+                region: said("here"),
+                transfers: 2,
+                trusted: Vec::new(),
+            },
             system: SystemSettings { enabled: false, interval: Duration::from_secs(30) },
             snapshot: SnapshotSettings {
                 enabled: false,
@@ -808,6 +936,39 @@ group_by = ["params.lr"]
     }
 
     #[test]
+    fn what_came_with_the_code_makes_nothing_go_sooner() {
+        let problem = Config::read(Some("[gc]\ngrace = \"1d\""), &[]).unwrap_err();
+        assert!(problem.to_string().contains("only git's config can make that shorter"), "{problem}");
+        let config = Config::read(None, &pairs(&[("gc.grace", "1d")])).unwrap();
+        assert_eq!(config.grace, Duration::from_secs(24 * 3600));
+    }
+
+    #[test]
+    fn what_the_code_says_of_a_store_is_a_proposal_without_credentials() {
+        let read = |text: &str, git: &[(&str, &str)]| {
+            Config::read(Some(text), &pairs(git)).map(|config| config.store)
+        };
+        let proposed = read("[store]\nurl = \"s3://b/x\"", &[]).unwrap();
+        assert!(!proposed.url.unwrap().is_own);
+        let own =
+            read("[store]\nurl = \"s3://b/x\"", &[("store.url", "/mnt/x"), ("store.trusted", "s3://b,c/x")])
+                .unwrap();
+        assert_eq!(own.url, Some(Said { text: "/mnt/x".into(), is_own: true }));
+        assert_eq!(own.trusted, ["s3://b,c/x"]);
+        for bad in [
+            "trusted = [\"x\"]",
+            "url = \"https://u:p@h/x\"",
+            "url = \"s3://k:s@b\"",
+            "url = \"-x\"",
+            "url = \"a\\nb\"",
+            "url = \"\"",
+        ] {
+            assert!(read(&format!("[store]\n{bad}"), &[]).is_err(), "{bad}");
+        }
+        assert!(read("", &[("store.url", "https://u:p@h/x")]).is_ok());
+    }
+
+    #[test]
     fn git_overrides_every_setting() {
         let git = pairs(&[
             ("experiment", "other"),
@@ -830,6 +991,12 @@ group_by = ["params.lr"]
             ("record.checkpoint", "300"),
             ("record.costperhour", "2.5"),
             ("record.currency", "EUR"),
+            ("maintenance", "no"),
+            ("gc.grace", "30d"),
+            ("store.url", "s3://bucket/x"),
+            ("store.endpoint", "http://host:9000"),
+            ("store.region", "here"),
+            ("store.transfers", "2"),
             ("system.enabled", "no"),
             ("system.interval", "30s"),
             ("snapshot.enabled", "false"),
@@ -849,8 +1016,13 @@ group_by = ["params.lr"]
             ("view.best.count", "5"),
             ("view.by-lr.groupby", "params.lr"),
             ("runsprefix", "refs/heads/runs"),
+            ("fetchmax", "4g"),
         ]);
-        assert_eq!(Config::read(None, &git), Ok(all()));
+        let mut own = all();
+        for said in [&mut own.store.url, &mut own.store.endpoint, &mut own.store.region] {
+            said.as_mut().unwrap().is_own = true;
+        }
+        assert_eq!(Config::read(None, &git), Ok(own));
         let over = Config::read(
             Some(ALL),
             &pairs(&[("record.params", "q.json,r.{toml,yaml}"), ("record.paramsfromcommand", "true")]),
@@ -985,7 +1157,7 @@ group_by = ["params.lr"]
         let in_force = in_force.join("\n");
         let config = Config::read(Some(&in_force), &[]).unwrap();
         assert_eq!(config.definitions["accuracy"].goal, Some(Goal::Max));
-        for setting in SETTINGS {
+        for setting in SETTINGS.iter().filter(|setting| !matches!(setting.place, Place::Own(_))) {
             let key = setting.name.rsplit('.').next().unwrap();
             assert!(
                 in_force.lines().any(|line| line.starts_with(&format!("{key} = "))),

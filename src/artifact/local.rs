@@ -10,10 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result};
-use sha2::{Digest as _, Sha256};
 
+use crate::artifact::content::{Content, Tally, damaged};
+use crate::artifact::sweep::touch;
 use crate::error::Problem;
-use crate::run::id::hex;
+
+/// How much is copied at a time.
+const PART: u64 = 64 << 20;
 
 /// Tells the temporary files of one process apart.
 static COPIES: AtomicU32 = AtomicU32::new(0);
@@ -24,29 +27,69 @@ pub struct Artifacts {
     folder: PathBuf,
 }
 
-/// What was stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
-    /// The sha256 of the bytes, in lower-case hex: their name.
-    pub sha256: String,
-    /// How many bytes there are.
-    pub size: u64,
+/// How the bytes of a name lie here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// All of them, as they were stored.
+    Whole,
+    /// None.
+    Absent,
+    /// Others than the name says.
+    Damaged,
 }
 
 impl Artifacts {
     /// The store of the repository whose common git folder is `common_dir`; nothing is created yet.
     pub fn new(common_dir: &Path) -> Self {
-        Self { folder: common_dir.join("xtrack").join("objects") }
+        Self::at(&common_dir.join("xtrack").join("objects"))
+    }
+
+    /// A store in this folder, which is made when something is stored.
+    pub fn at(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    /// The folder in which it lies.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Stores a copy of `file`; it is durable on return.
-    pub fn add(&self, file: &Path) -> Result<Stored> {
-        self.store(file).with_context(|| format!("cannot store '{}'", file.display()))
+    pub fn add(&self, file: &Path) -> Result<Content> {
+        self.store(file, None, &Tally::default())
+            .with_context(|| format!("cannot store '{}'", file.display()))
+    }
+
+    /// Stores a copy of `file`, whose bytes must have this name.
+    pub fn add_known(&self, file: &Path, content: &Content, tally: &Tally) -> Result<()> {
+        self.store(file, Some(content), tally).map(drop)
     }
 
     /// Where the bytes with this digest lie, if they are here.
     pub fn path(&self, sha256: &str) -> PathBuf {
         self.folder.join(sha256.get(..2).unwrap_or("00")).join(sha256)
+    }
+
+    /// Whether a file of the right name and size is here; its bytes are not looked at.
+    pub fn has(&self, content: &Content) -> bool {
+        let found = fs::symlink_metadata(self.path(&content.sha256));
+        found.is_ok_and(|file| file.is_file() && file.len() == content.size)
+    }
+
+    /// How the bytes lie here, all of them looked at.
+    pub fn standing(&self, content: &Content) -> io::Result<Standing> {
+        match Content::of(&self.path(&content.sha256)) {
+            Ok(found) if found == *content => Ok(Standing::Whole),
+            Ok(_) => Ok(Standing::Damaged),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Standing::Absent),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes the bytes away.
+    pub fn remove(&self, sha256: &str) -> Result<()> {
+        let path = self.path(sha256);
+        fs::remove_file(&path).with_context(|| format!("cannot remove '{}'", path.display()))
     }
 
     /// Opens the bytes with this digest; they are not hashed again.
@@ -59,42 +102,67 @@ impl Artifacts {
     pub fn open_checked(&self, sha256: &str) -> Result<File> {
         let path = self.path(sha256);
         let found =
-            digest(&path).with_context(|| format!("cannot read the artifact with sha256 '{sha256}'"))?;
+            Content::of(&path).with_context(|| format!("cannot read the artifact with sha256 '{sha256}'"))?;
         match found.sha256 == sha256 {
             true => self.open(sha256),
             false => Err(Problem::new(format!("the artifact with sha256 '{sha256}' is damaged")).into()),
         }
     }
 
-    fn store(&self, file: &Path) -> Result<Stored> {
+    fn store(&self, file: &Path, expected: Option<&Content>, tally: &Tally) -> Result<Content> {
         if !fs::metadata(file)?.is_file() {
             return Err(Problem::new("it is no regular file").into());
         }
         let mut source = File::open(file)?;
-        let copy = Temporary::new(&self.folder.join("tmp"))?;
+        let copy = Temporary::new(&self.temporary_folder())?;
         let mut target = File::options().write(true).create_new(true).open(&copy.path)?;
-        io::copy(&mut source, &mut target)?;
-        let stored = digest(&copy.path)?;
-        let mut permissions = target.metadata()?.permissions();
-        permissions.set_readonly(true);
-        target.set_permissions(permissions)?;
-        target.sync_all()?;
+        // In parts that are worth telling of; the kernel copies each, or shares its blocks.
+        let mut copied = 0;
+        loop {
+            let part = io::copy(&mut (&mut source).take(PART), &mut target)?;
+            copied += part;
+            tally.add(part);
+            if part == 0 {
+                break;
+            }
+        }
+        let stored = Content::of(&copy.path)?;
+        if expected.is_some_and(|expected| *expected != stored) {
+            tally.take_back(copied);
+            return Err(damaged().into());
+        }
+        make_durable(&target)?;
         drop(target);
-        self.place(copy, &stored)?;
+        self.place(&copy.path, &stored)?;
         Ok(stored)
     }
 
-    fn place(&self, copy: Temporary, stored: &Stored) -> Result<()> {
+    /// Where files lie that are not whole yet.
+    pub fn temporary_folder(&self) -> PathBuf {
+        self.folder.join("tmp")
+    }
+
+    /// Gives a whole file its name.
+    pub(super) fn place(&self, file: &Path, stored: &Content) -> Result<()> {
         let target = self.path(&stored.sha256);
         let parent = target.parent().expect("an object lies in a folder");
         create_folder(parent)?;
         // What lies there already is trusted only once its bytes have been looked at; a damaged one is replaced.
-        if digest(&target).ok().as_ref() != Some(stored) {
-            fs::rename(&copy.path, &target)?;
+        // Who collects what nobody names spares what was touched since; what it took at this very moment is stored anew.
+        if Content::of(&target).ok().as_ref() != Some(stored) || !touch(&target) {
+            fs::rename(file, &target)?;
         }
         sync_folder(parent)?;
         Ok(())
     }
+}
+
+/// Makes the bytes durable, and nobody's to change.
+pub(super) fn make_durable(file: &File) -> io::Result<()> {
+    let mut permissions = file.metadata()?.permissions();
+    permissions.set_readonly(true);
+    file.set_permissions(permissions)?;
+    file.sync_all()
 }
 
 /// A file that goes away with this value, unless it was renamed.
@@ -120,24 +188,8 @@ impl Drop for Temporary {
     }
 }
 
-/// The digest and size of a file's bytes.
-fn digest(file: &Path) -> io::Result<Stored> {
-    let mut file = File::open(file)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 256 * 1024];
-    let mut size = 0;
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok(Stored { sha256: hex(&hasher.finalize()), size });
-        }
-        hasher.update(&buffer[..read]);
-        size += read as u64;
-    }
-}
-
 /// Creates a folder durably: each new one is synced into its parent.
-fn create_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
@@ -167,7 +219,7 @@ mod tests {
         fs::write(&file, b"weights").unwrap();
         let artifacts = Artifacts::new(folder.path());
         let stored = artifacts.add(&file).unwrap();
-        assert_eq!(stored, Stored { sha256: sha256(b"weights"), size: 7 });
+        assert_eq!(stored, Content { sha256: sha256(b"weights"), size: 7 });
         assert_eq!(artifacts.add(&file).unwrap(), stored);
         let path = artifacts.path(&stored.sha256);
         assert!(fs::metadata(&path).unwrap().permissions().readonly());

@@ -1,0 +1,435 @@
+//! Asking web servers: redirects, credentials, busy servers and broken connections, the same for every store that is one.
+//!
+//! Credentials go to the origin that was named and to no other. What fails for the moment is marked `Passing`.
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::blocking::{Body, Client, Response};
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE, RETRY_AFTER,
+};
+use reqwest::{Method, StatusCode, Url};
+
+use crate::artifact::content::{Content, Sending, Tally};
+use crate::artifact::guard::{Guard, Resolver};
+use crate::artifact::stores::{self, Credentials, Passing};
+use crate::error::Problem;
+
+/// How many redirects are followed.
+const REDIRECTS_MAX: usize = 5;
+/// How long it may take until somebody answers, or says more.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How slow a line may be on which a file is sent.
+const BYTES_PER_SECOND_MIN: u64 = 16 << 10;
+/// How much of what a server says of a failure is read.
+const SAID_MAX: u64 = 16 << 10;
+
+/// A client of one server, and of others that it names.
+pub struct Http {
+    client: Client,
+    guard: Arc<Guard>,
+    credentials: Arc<dyn Credentials>,
+    /// Who asks, if the address said so.
+    user: String,
+    logins: Mutex<HashMap<String, (String, String)>>,
+    extra: HeaderMap,
+}
+
+/// What is asked.
+#[derive(Clone)]
+pub struct Ask<'a> {
+    /// How.
+    pub method: Method,
+    /// Where.
+    pub url: Url,
+    /// Headers that are meant for that origin.
+    pub headers: HeaderMap,
+    /// What is sent along.
+    pub payload: Payload<'a>,
+}
+
+/// What is sent along.
+#[derive(Clone, Copy)]
+pub enum Payload<'a> {
+    /// Nothing.
+    None,
+    /// A few bytes.
+    Bytes(&'a [u8]),
+    /// A file, with who is told how much of it is through.
+    File(&'a Content, &'a Path, &'a Tally),
+}
+
+/// An answer that is no success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its number.
+    pub status: u16,
+    /// What the server said of it.
+    pub said: String,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let reason = StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason());
+        write!(formatter, "the server answered {} {}", self.status, reason.unwrap_or_default())?;
+        if self.said.is_empty() { Ok(()) } else { write!(formatter, ": {}", self.said) }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl<'a> Ask<'a> {
+    /// A question without more.
+    pub fn new(method: Method, url: Url) -> Self {
+        Self { method, url, headers: HeaderMap::new(), payload: Payload::None }
+    }
+
+    /// The same with a header.
+    pub fn header(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.headers.insert(name, HeaderValue::from_static(value));
+        self
+    }
+
+    /// The same with something sent along.
+    pub fn with(self, payload: Payload<'a>) -> Self {
+        Self { payload, ..self }
+    }
+}
+
+impl Http {
+    /// A client of the server at this address, which the user or git named.
+    pub fn new(mut base: Url, credentials: Arc<dyn Credentials>) -> Result<Self> {
+        use_tls();
+        let user = base.username().to_owned();
+        let known = base.password().map(|password| (decoded(&user), decoded(password)));
+        let logins = known.map(|login| (base.origin().ascii_serialization(), login)).into_iter().collect();
+        // Only addresses without a host refuse that.
+        let _ = base.set_username("");
+        let _ = base.set_password(None);
+        let guard = Arc::new(Guard::new(base));
+        let mut client = Client::builder()
+            .user_agent(concat!("git-xtrack/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(PATIENCE)
+            .timeout(PATIENCE);
+        // A proxy looks names up itself, and may well be in a network of ours.
+        if !is_proxied() {
+            client = client.dns_resolver(Arc::new(Resolver(Arc::clone(&guard))));
+        }
+        let client = client.build().context("cannot speak HTTP")?;
+        let mut extra = HeaderMap::new();
+        for line in credentials.headers(guard.base().as_str()) {
+            let (name, value) = header(line.split_once(':').unwrap_or((&line, "")))?;
+            extra.append(name, value);
+        }
+        Ok(Self { client, guard, credentials, user, logins: Mutex::new(logins), extra })
+    }
+
+    /// The address of the server.
+    pub fn base(&self) -> &Url {
+        self.guard.base()
+    }
+
+    /// An address that the server named, if it is one to go to.
+    pub fn named(&self, address: &str) -> Result<Url> {
+        let url = self
+            .base()
+            .join(address)
+            .map_err(|_| anyhow!("the server names {address:?}, which is no address"))?;
+        self.guard.check(&url)?;
+        Ok(url)
+    }
+
+    /// Asks; what is no success is a [`Refusal`].
+    pub fn ask(&self, ask: &Ask<'_>) -> Result<Response> {
+        let response = self.ask_for_any(ask)?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(refusal(response))
+    }
+
+    /// Asks for bytes from an offset on; a server that does not part what it has begins at the first.
+    pub fn get(&self, ask: Ask<'_>, offset: u64) -> Result<stores::Body> {
+        let mut ask = ask.header(ACCEPT_ENCODING, "identity");
+        if offset > 0 {
+            ask.headers.insert(RANGE, HeaderValue::from_str(&format!("bytes={offset}-"))?);
+        }
+        let response = match self.ask(&ask) {
+            // It has less than that.
+            Err(error) if error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.status == 416) => {
+                ask.headers.remove(RANGE);
+                self.ask(&ask)?
+            }
+            answer => answer?,
+        };
+        let range = response.headers().get("content-range").and_then(|range| range.to_str().ok());
+        let first =
+            range.and_then(|range| range.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok());
+        let offset =
+            if response.status() == StatusCode::PARTIAL_CONTENT { first.unwrap_or(offset) } else { 0 };
+        Ok(stores::Body { offset, reader: Box::new(response) })
+    }
+
+    /// Asks, following redirects and logging in.
+    fn ask_for_any(&self, ask: &Ask<'_>) -> Result<Response> {
+        let mut ask = ask.clone();
+        for _ in 0..=REDIRECTS_MAX {
+            let response = self.ask_logged_in(&ask)?;
+            let Some(next) = redirected(&response) else {
+                return Ok(response);
+            };
+            let next = ask
+                .url
+                .join(&next)
+                .map_err(|_| anyhow!("the server sends us to {next:?}, which is no address"))?;
+            self.guard.check(&next)?;
+            if next.origin() != ask.url.origin() {
+                ask.headers.remove(AUTHORIZATION);
+                ask.headers.retain_plain();
+            }
+            if response.status() == StatusCode::SEE_OTHER {
+                (ask.method, ask.payload) = (Method::GET, Payload::None);
+            }
+            ask.url = next;
+        }
+        Err(Problem::new(format!("the server sends us on more than {REDIRECTS_MAX} times")).into())
+    }
+
+    fn ask_logged_in(&self, ask: &Ask<'_>) -> Result<Response> {
+        let is_ours = self.guard.is_same_origin(&ask.url) && !ask.headers.contains_key(AUTHORIZATION);
+        if !is_ours || self.extra.contains_key(AUTHORIZATION) {
+            return self.ask_once(ask, None);
+        }
+        let origin = ask.url.origin().ascii_serialization();
+        let known = self.logins.lock().unwrap_or_else(PoisonError::into_inner).get(&origin).cloned();
+        let response = self.ask_once(ask, known.as_ref())?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        drop(response);
+        let mut address = ask.url.clone();
+        let _ = address.set_username(&self.user);
+        let address = address.as_str();
+        let Some(login) = self.log_in(&origin, address, known)? else {
+            return self.ask_once(ask, None);
+        };
+        let response = self.ask_once(ask, Some(&login))?;
+        let is_good = response.status() != StatusCode::UNAUTHORIZED;
+        self.credentials.judge(address, &login, is_good);
+        if !is_good {
+            self.logins.lock().unwrap_or_else(PoisonError::into_inner).remove(&origin);
+        }
+        Ok(response)
+    }
+
+    /// A login that was not refused yet. One thread asks for it, and the user is asked once.
+    fn log_in(
+        &self,
+        origin: &str,
+        address: &str,
+        refused: Option<(String, String)>,
+    ) -> Result<Option<(String, String)>> {
+        let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(refused) = refused.filter(|refused| logins.get(origin) == Some(refused)) {
+            self.credentials.judge(address, &refused, false);
+            logins.remove(origin);
+        }
+        if let Some(login) = logins.get(origin) {
+            return Ok(Some(login.clone()));
+        }
+        let login = self.credentials.fill(address)?;
+        if let Some(login) = &login {
+            logins.insert(origin.to_owned(), login.clone());
+        }
+        Ok(login)
+    }
+
+    fn ask_once(&self, ask: &Ask<'_>, login: Option<&(String, String)>) -> Result<Response> {
+        let mut headers = ask.headers.clone();
+        if self.guard.is_same_origin(&ask.url) {
+            headers.extend(self.extra.clone());
+        }
+        if let Some((user, password)) = login {
+            let mut value =
+                HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let sent = Tally::default();
+        let request = self.client.request(ask.method.clone(), ask.url.clone()).headers(headers);
+        let request = match ask.payload {
+            Payload::None => request,
+            Payload::Bytes(bytes) => request.body(bytes.to_vec()),
+            Payload::File(content, file, tally) => {
+                let sending = Sending::open(file, content, [tally.clone(), sent.clone()])?;
+                let patience = PATIENCE + Duration::from_secs(content.size / BYTES_PER_SECOND_MIN);
+                request.body(Body::sized(sending, content.size)).timeout(patience)
+            }
+        };
+        let outcome = request.send();
+        let is_done = outcome.as_ref().is_ok_and(|response| response.status().is_success());
+        if let (false, Payload::File(_, _, tally)) = (is_done, ask.payload) {
+            tally.take_back(sent.get());
+        }
+        outcome.map_err(unreached)
+    }
+}
+
+/// A part of an address, its escapes resolved.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits =
+            after.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Headers of which nothing is known to be a secret.
+trait Plain {
+    fn retain_plain(&mut self);
+}
+
+impl Plain for HeaderMap {
+    fn retain_plain(&mut self) {
+        const PLAIN: &[&str] = &["accept", "accept-encoding", "content-type", "range", "content-length"];
+        let secret: Vec<HeaderName> =
+            self.keys().filter(|name| !PLAIN.contains(&name.as_str())).cloned().collect();
+        for name in secret {
+            self.remove(name);
+        }
+    }
+}
+
+/// A header that somebody named, if it is one that may be set.
+pub fn header((name, value): (&str, &str)) -> Result<(HeaderName, HeaderValue)> {
+    const OURS: &[&str] =
+        &["host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"];
+    let odd = || anyhow!("the header {name:?} cannot be sent");
+    let parsed = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| odd())?;
+    if OURS.contains(&parsed.as_str()) {
+        return Err(odd());
+    }
+    let mut value = HeaderValue::from_str(value.trim()).map_err(|_| odd())?;
+    value.set_sensitive(true);
+    Ok((parsed, value))
+}
+
+/// Where the answer sends us, if it does.
+fn redirected(response: &Response) -> Option<String> {
+    let is_redirect = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+    let location = response.headers().get(LOCATION).filter(|_| is_redirect)?;
+    Some(location.to_str().ok()?.to_owned())
+}
+
+/// The failure that an answer tells of, marked if another try may mend it.
+pub fn refusal(response: Response) -> anyhow::Error {
+    let status = response.status().as_u16();
+    let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(waiting);
+    let mut said = Vec::new();
+    let _ = response.take(SAID_MAX).read_to_end(&mut said);
+    let error = anyhow::Error::from(Refusal { status, said: told(&said) });
+    match status {
+        408 | 425 | 429 | 500 | 502 | 503 | 504 => error.context(Passing { after }),
+        _ => error,
+    }
+}
+
+/// What a server said, as one short line: its `message`, if it is JSON; of a page nothing.
+fn told(said: &[u8]) -> String {
+    let json: Option<serde_json::Value> = serde_json::from_slice(said).ok();
+    let message = json.as_ref().and_then(|json| json["message"].as_str()).map(str::to_owned);
+    let text = message.unwrap_or_else(|| String::from_utf8_lossy(said).into_owned());
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    if line.starts_with('<') { String::new() } else { line.chars().take(200).collect() }
+}
+
+/// `120`, or a date.
+fn waiting(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = chrono::DateTime::parse_from_rfc2822(text.trim()).ok()?;
+    date.signed_duration_since(chrono::Utc::now()).to_std().ok()
+}
+
+/// A request that got no answer. Its address is left out: it may hold a signature.
+fn unreached(error: reqwest::Error) -> anyhow::Error {
+    let error = error.without_url();
+    let mut causes = Vec::new();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(damaged) =
+            inner.downcast_ref::<io::Error>().filter(|inner| inner.kind() == io::ErrorKind::InvalidData)
+            && damaged.get_ref().is_some_and(|inner| inner.to_string().contains("recorded"))
+        {
+            return crate::artifact::content::damaged().into();
+        }
+        causes.push(inner.to_string());
+        cause = inner.source();
+    }
+    let last = causes.pop().unwrap_or_else(|| error.to_string());
+    let is_lasting = error.is_builder() || last.to_lowercase().contains("certificate");
+    let problem = anyhow!(if error.is_timeout() { "nothing came for too long".to_owned() } else { last });
+    if is_lasting { problem } else { problem.context(Passing::default()) }
+}
+
+/// Chooses how connections are encrypted, once in a process.
+pub fn use_tls() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // Whoever uses this as a library may have chosen already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}
+
+fn is_proxied() -> bool {
+    ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_others_say_no_more_than_they_should() {
+        assert!(header(("Authorization", "Basic x")).is_ok());
+        for (name, value) in
+            [("Host", "x"), ("Content-Length", "1"), ("X\r\nY", "x"), ("X", "a\r\nHost: b"), ("", "x")]
+        {
+            assert!(header((name, value)).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn what_servers_say_is_one_line() {
+        assert_eq!(told(br#"{"message": "no such repository", "x": 1}"#), "no such repository");
+        assert_eq!(told(b"<html><body>502</body></html>"), "");
+        assert_eq!(told(b"\n slow down \nplease"), "slow down");
+        assert_eq!(waiting("3"), Some(Duration::from_secs(3)));
+        assert_eq!(waiting("soon"), None);
+    }
+}

@@ -1,0 +1,170 @@
+//! What lies in the store of this clone, and how bytes leave it while others may just be storing them again.
+//!
+//! Who stores bytes that are here already touches them: who takes bytes away puts them aside first, and back if they were
+//! touched since.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result};
+
+use crate::artifact::Artifacts;
+use crate::run::id::is_hex;
+
+/// Where bytes lie that are being taken away.
+const ASIDE: &str = "aside";
+
+/// Bytes in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Their digest.
+    pub sha256: String,
+    /// How many there are.
+    pub size: u64,
+    /// When they were last stored.
+    pub stored: SystemTime,
+}
+
+/// Temporary files that nobody can still be writing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LeftOver {
+    /// How many.
+    pub count: usize,
+    /// Their bytes.
+    pub size: u64,
+}
+
+impl Artifacts {
+    /// Whether the folder is another's, which a link leads to: other repositories may use what lies there.
+    pub fn is_elsewhere(&self) -> bool {
+        fs::symlink_metadata(self.folder()).is_ok_and(|found| found.is_symlink())
+    }
+
+    /// All bytes in the store, sorted by digest.
+    pub fn held(&self) -> Result<Vec<Held>> {
+        let mut held = Vec::new();
+        for folder in entries(self.folder())?.into_iter().filter(|entry| is_hex(&name(entry), 2)) {
+            for file in entries(&folder.path())?.into_iter().filter(|file| is_hex(&name(file), 64)) {
+                // Another process may have taken it away meanwhile.
+                if let Ok(found) = file.metadata() {
+                    let stored = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                    held.push(Held { sha256: name(&file), size: found.len(), stored });
+                }
+            }
+        }
+        held.sort_by(|a, b| a.sha256.cmp(&b.sha256));
+        Ok(held)
+    }
+
+    /// Takes bytes away, unless they were stored again after `since`; whether they are gone.
+    pub fn take_away(&self, sha256: &str, since: SystemTime) -> Result<bool> {
+        let path = self.path(sha256);
+        let cannot = || format!("cannot remove '{}'", path.display());
+        let folder = self.folder().join("tmp").join(ASIDE);
+        fs::create_dir_all(&folder).with_context(cannot)?;
+        let aside = folder.join(sha256);
+        match fs::rename(&path, &aside) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+            other => other.with_context(cannot)?,
+        }
+        let is_stored_again =
+            fs::metadata(&aside).and_then(|found| found.modified()).is_ok_and(|stored| stored > since);
+        if is_stored_again {
+            fs::rename(&aside, &path).with_context(cannot)?;
+            return Ok(false);
+        }
+        fs::remove_file(&aside).with_context(cannot)?;
+        Ok(true)
+    }
+
+    /// Puts back what a killed process had put aside and not taken away yet: somebody may have stored it again.
+    pub fn put_back(&self) -> Result<()> {
+        let folder = self.folder().join("tmp").join(ASIDE);
+        for file in entries(&folder)?.into_iter().filter(|file| is_hex(&name(file), 64)) {
+            let place = self.path(&name(&file));
+            match place.exists() {
+                true => fs::remove_file(file.path())?,
+                false => fs::rename(file.path(), place)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Temporary files older than that; they go if `removes`.
+    pub fn left_over(&self, age: Duration, removes: bool) -> Result<LeftOver> {
+        let mut found = LeftOver::default();
+        for file in entries(&self.folder().join("tmp"))? {
+            let Ok(metadata) = file.metadata() else { continue };
+            let is_old =
+                metadata.modified().ok().and_then(|time| time.elapsed().ok()).is_some_and(|old| old > age);
+            if is_old && metadata.is_file() && (!removes || fs::remove_file(file.path()).is_ok()) {
+                found.count += 1;
+                found.size += metadata.len();
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Says of bytes that they were stored just now; false if they are gone.
+pub(super) fn touch(path: &Path) -> bool {
+    // The file may be read only: its owner may set its times all the same, and who may not needs not.
+    let touched = fs::File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
+    !touched.is_err_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
+fn entries(folder: &Path) -> Result<Vec<fs::DirEntry>> {
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        read => {
+            read.and_then(Iterator::collect).with_context(|| format!("cannot read '{}'", folder.display()))
+        }
+    }
+}
+
+fn name(entry: &fs::DirEntry) -> String {
+    entry.file_name().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_were_stored_again_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("model.bin");
+        fs::write(&file, b"weights").unwrap();
+        let artifacts = Artifacts::new(folder.path());
+        let sha256 = artifacts.add(&file).unwrap().sha256;
+        let path = artifacts.path(&sha256);
+        let long_ago = SystemTime::now() - Duration::from_secs(7200);
+        fs::File::open(&path).unwrap().set_modified(long_ago).unwrap();
+        let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+        assert!(artifacts.held().unwrap()[0].stored < hour_ago);
+        artifacts.add(&file).unwrap();
+        assert!(!artifacts.take_away(&sha256, hour_ago).unwrap(), "stored again");
+        assert_eq!(fs::read(&path).unwrap(), b"weights");
+        assert!(artifacts.take_away(&sha256, SystemTime::now()).unwrap());
+        assert_eq!(artifacts.held().unwrap(), []);
+        assert!(artifacts.take_away(&sha256, SystemTime::now()).unwrap(), "gone already");
+    }
+
+    #[test]
+    fn what_a_killed_process_put_aside_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("model.bin");
+        fs::write(&file, b"weights").unwrap();
+        let artifacts = Artifacts::new(folder.path());
+        let sha256 = artifacts.add(&file).unwrap().sha256;
+        let aside = artifacts.folder().join("tmp").join(ASIDE);
+        fs::create_dir_all(&aside).unwrap();
+        fs::rename(artifacts.path(&sha256), aside.join(&sha256)).unwrap();
+        artifacts.put_back().unwrap();
+        assert_eq!(artifacts.held().unwrap().len(), 1);
+        assert_eq!(artifacts.left_over(Duration::ZERO, true).unwrap(), LeftOver::default());
+    }
+}
