@@ -50,10 +50,14 @@ pub struct Tracker {
     pub artifacts: Artifacts,
     directory: PathBuf,
     progress: Option<Progress>,
+    transfer_progress: Option<TransferProgress>,
 }
 
 /// Is told how many runs were read, and of how many.
 type Progress = Box<dyn Fn(usize, usize)>;
+
+/// Is told how many bytes are through, and of how many.
+type TransferProgress = Box<dyn Fn(u64, u64)>;
 
 /// A run that cannot be read.
 pub struct Damaged {
@@ -82,12 +86,31 @@ impl Tracker {
         let config = Config::read(text.as_deref(), &store.config_section("xtrack"))?;
         let artifacts = Artifacts::new(store.common_dir());
         store.sign_locks(folder::parent(&store.common_dir().join("xtrack")), owner::mark());
-        Ok(Self { store, config, artifacts, directory: directory.to_owned(), progress: None })
+        Ok(Self {
+            store,
+            config,
+            artifacts,
+            directory: directory.to_owned(),
+            progress: None,
+            transfer_progress: None,
+        })
     }
 
     /// Tells from now on how far it is with reading many runs.
     pub fn on_progress(&mut self, progress: impl Fn(usize, usize) + 'static) {
         self.progress = Some(Box::new(progress));
+    }
+
+    /// Tells from now on how far artifacts are on their way.
+    pub fn on_transfer(&mut self, progress: impl Fn(u64, u64) + 'static) {
+        self.transfer_progress = Some(Box::new(progress));
+    }
+
+    /// Says how many bytes of artifacts are through, and of how many.
+    pub fn tell_transfer(&self, done: u64, total: u64) {
+        if let Some(progress) = &self.transfer_progress {
+            progress(done, total);
+        }
     }
 
     /// The moment it is; tests fix it.
@@ -343,7 +366,8 @@ impl Tracker {
         self.listed("hidden")
     }
 
-    fn recorded_here(&self) -> BTreeSet<RunId> {
+    /// The runs that this clone recorded.
+    pub fn recorded_here(&self) -> BTreeSet<RunId> {
         self.listed("recorded")
     }
 

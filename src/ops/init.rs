@@ -12,8 +12,10 @@ use crate::tracker::{SETTINGS, Tracker};
 /// What is to be set up.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The remote that runs are shared through.
-    pub remote: String,
+    /// The remote that runs are shared through; the usual one if none is named.
+    pub remote: Option<String>,
+    /// Where its refs lie in the remote, if not at their own names.
+    pub prefix: Option<String>,
     /// Whether to write an example `xtrack.toml`.
     pub example: bool,
 }
@@ -21,14 +23,27 @@ pub struct Options {
 /// Sets up the clone and says what was done, a line each. What is set already stays as it is.
 pub fn init(tracker: &Tracker, options: &Options) -> Result<Vec<String>> {
     let mut done = Vec::new();
-    match tracker.store.config(&format!("remote.{}.url", options.remote)) {
-        Some(_) => done.push(map_remote(tracker, &options.remote)?),
-        None if options.remote == "origin" => {
+    let usual = tracker.config.remote.as_deref().unwrap_or("origin");
+    let name = options.remote.as_deref().unwrap_or(usual);
+    match tracker.store.remote_named(name)? {
+        Some(_) => {
+            if let Some(prefix) = &options.prefix {
+                done.push(map_prefix(tracker, name, prefix)?);
+            }
+            done.push(match is_mirror(tracker, name) {
+                true => spare_runs(tracker, name)?,
+                false => map_remote(tracker, name)?,
+            });
+            if options.remote.is_some() {
+                done.extend(choose(tracker, name, usual)?);
+            }
+        }
+        None if options.remote.is_none() && name == "origin" => {
             done.push(
                 "there is no remote 'origin' yet: run `git xtrack init` again once there is".to_owned(),
             );
         }
-        None => return Err(no_remote(&options.remote).into()),
+        None => return Err(no_remote(name).into()),
     }
     if options.example {
         done.push(write_example(tracker)?);
@@ -43,9 +58,13 @@ fn no_remote(remote: &str) -> Problem {
 fn map_remote(tracker: &Tracker, remote: &str) -> Result<String> {
     let key = format!("remote.{remote}.fetch");
     let known = output(tracker, &["config", "--local", "--get-all", &key])?;
+    let place = match prefix_of(tracker, remote) {
+        Some(prefix) => prefix.trim_end_matches('/').to_owned(),
+        None => "refs".to_owned(),
+    };
     let mut added = 0;
     for kind in ["runs", "models"] {
-        let refspec = format!("+refs/{kind}/*:refs/xtrack/remotes/{remote}/{kind}/*");
+        let refspec = format!("+{place}/{kind}/*:refs/xtrack/remotes/{remote}/{kind}/*");
         if !known.lines().any(|line| line == refspec) {
             output(tracker, &["config", "--local", "--add", &key, &refspec])?;
             added += 1;
@@ -55,6 +74,65 @@ fn map_remote(tracker: &Tracker, remote: &str) -> Result<String> {
         0 => format!("`git fetch {remote}` brings others' runs already"),
         _ => format!("`git fetch {remote}` now brings others' runs, into refs/xtrack/remotes/{remote}/"),
     })
+}
+
+/// Makes the remote the usual one, unless another is.
+fn choose(tracker: &Tracker, name: &str, usual: &str) -> Result<Option<String>> {
+    if name == usual {
+        return Ok(None);
+    }
+    if tracker.config.remote.is_some() {
+        return Ok(Some(format!(
+            "`git xtrack push` and `pull` still use '{usual}': `git config xtrack.remote {name}` changes that"
+        )));
+    }
+    output(tracker, &["config", "--local", "xtrack.remote", name])?;
+    Ok(Some(format!("`git xtrack push` and `pull` now use '{name}'")))
+}
+
+fn prefix_of(tracker: &Tracker, remote: &str) -> Option<String> {
+    // Read anew: it may have been set a moment ago.
+    let said = output(tracker, &["config", "--get", &format!("remote.{remote}.xtrackPrefix")]).ok()?;
+    Some(said.trim_end().to_owned()).filter(|prefix| !prefix.is_empty())
+}
+
+fn map_prefix(tracker: &Tracker, remote: &str, prefix: &str) -> Result<String> {
+    let place = prefix.trim_end_matches('/');
+    let mut git = tracker.store.git();
+    let is_name = git
+        .args(["check-ref-format", &format!("{place}/runs/x")])
+        .status()
+        .is_ok_and(|status| status.success());
+    let is_valid = is_name
+        && place.starts_with("refs/")
+        && !["refs/runs", "refs/xtrack", "refs/heads", "refs/tags"].contains(&place);
+    if !is_valid {
+        let problem = Problem::usage(format!("{prefix:?} is no place for refs in a remote"));
+        return Err(problem.hint("name one as 'refs/heads/xtrack'").into());
+    }
+    output(tracker, &["config", "--local", &format!("remote.{remote}.xtrackPrefix"), place])?;
+    Ok(format!("runs lie in '{remote}' below '{place}/runs/'"))
+}
+
+/// Whether every fetch makes all refs here those of the remote, which would take away runs that are only here.
+fn is_mirror(tracker: &Tracker, remote: &str) -> bool {
+    let specs =
+        output(tracker, &["config", "--get-all", &format!("remote.{remote}.fetch")]).unwrap_or_default();
+    specs.lines().any(|spec| spec.trim_start_matches('+').ends_with(":refs/*"))
+}
+
+/// Keeps a mirror's fetches from the runs.
+fn spare_runs(tracker: &Tracker, remote: &str) -> Result<String> {
+    let key = format!("remote.{remote}.fetch");
+    let known = output(tracker, &["config", "--local", "--get-all", &key])?;
+    for spared in ["^refs/runs/*", "^refs/xtrack/*"] {
+        if !known.lines().any(|line| line == spared) {
+            output(tracker, &["config", "--local", "--add", &key, spared])?;
+        }
+    }
+    Ok(format!(
+        "this clone mirrors '{remote}': `git fetch` leaves runs alone now, and `git xtrack pull` brings others'"
+    ))
 }
 
 fn output(tracker: &Tracker, arguments: &[&str]) -> Result<String> {

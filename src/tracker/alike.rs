@@ -49,6 +49,23 @@ impl Tracker {
         Ok(file.write_all(format!("{fingerprint} {id}\n").as_bytes())?)
     }
 
+    /// Forgets what was noted of a run.
+    pub fn forget_fingerprint(&self, id: &RunId) -> Result<()> {
+        let path = self.state_dir().join(LIST);
+        let text = match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            read => read?,
+        };
+        let is_its = |line: &&str| line.split(' ').any(|word| word == id.as_str());
+        if text.lines().any(|line| is_its(&line)) {
+            let kept: String =
+                text.lines().filter(|line| !is_its(line)).map(|line| format!("{line}\n")).collect();
+            let temporary = path.with_extension(format!("tmp-{}", std::process::id()));
+            std::fs::write(&temporary, kept).and_then(|()| std::fs::rename(&temporary, &path))?;
+        }
+        Ok(())
+    }
+
     /// The runs that were noted with this fingerprint, the last of them.
     fn noted_with(&self, wanted: &str) -> Result<Vec<RunId>> {
         let mut file = match File::open(self.state_dir().join(LIST)) {

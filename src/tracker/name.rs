@@ -182,7 +182,16 @@ fn unknown<'a>(name: &str, names: impl Iterator<Item = (&'a RunId, &'a Option<St
 }
 
 fn too_far(name: &str, count: usize) -> Problem {
-    not_found(name).hint(format!("{count} runs count for it; `git xtrack log` lists them all"))
+    match (count, name.starts_with("@all")) {
+        (0, true) => Problem::new("there are no runs yet")
+            .of(Kind::NotFound)
+            .hint("record one with `git xtrack record -- python train.py`"),
+        (0, false) => Problem::new("no run was started in this clone")
+            .of(Kind::NotFound)
+            .hint("`git xtrack log` lists the runs, and '@all' is the latest of all"),
+        _ => not_found(name)
+            .hint(format!("it counts {}; `git xtrack log` lists all there are", human::count(count, "run"))),
+    }
 }
 
 pub(super) fn not_found(name: &str) -> Problem {

@@ -100,13 +100,13 @@ impl Run {
 pub fn push(tracker: &Tracker, id: &RunId) -> Result<()> {
     let remote = tracker.config.remote.as_deref().unwrap_or(REMOTE);
     // Only a remote that the user gave git: an address in a settings file may be a stranger's.
-    if tracker.store.config(&format!("remote.{remote}.url")).is_none() {
+    let Some(found) = tracker.store.remote_named(remote)? else {
         let problem = Problem::new(format!("cannot push: there is no remote '{remote}'"));
         return Err(problem
             .hint("`git remote add` makes one; `remote` in the settings names another")
             .into());
-    }
-    tracker.store.push_run(remote, id).with_context(|| format!("cannot push run '{id}' to '{remote}'"))
+    };
+    tracker.store.push_run(&found, id).with_context(|| format!("cannot push run '{id}' to '{remote}'"))
 }
 
 /// Reads how often: `5m`, `30s`, `1h30m`.
