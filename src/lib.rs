@@ -12,7 +12,7 @@
 //! | [`render`] | reports as terminal text, Markdown, CSV | |
 //! | [`config`] | settings as types | `xtrack.toml`, git config `xtrack.*` |
 //! | [`journal`] | what a run in progress appends to | `<common git dir>/xtrack/live/` |
-//! | [`store`] | runs and code as git keeps them; the only user of `gix` | `refs/runs/*`, `refs/xtrack/*` |
+//! | [`store`] | runs and code as git keeps them; the only user of `gix` | `refs/runs/*`, `refs/xtrack/*`, `<common git dir>/xtrack/{tmp-…,refused}` |
 //! | [`artifact`] | bytes named by their sha256 | `<common git dir>/xtrack/objects/` |
 //! | [`index`] | a cache of what the store says, in SQLite | `<common git dir>/xtrack/index.sqlite` |
 //! | [`tracker`] | the opened repository: joins those above, names and loads runs | `<common git dir>/xtrack/{recorded,hidden}` |

@@ -1,5 +1,7 @@
 //! Which runs a command is to take: by name, or by question.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 
 use crate::cli::Session;
@@ -43,6 +45,16 @@ impl Choice {
                 .into());
         }
         Ok(Wanted { names: self.runs.clone(), query: self.query.clone(), ..Wanted::default() })
+    }
+
+    /// The ids of the runs, those that cannot be read among them if they are named.
+    pub fn ids(&self, session: &Session, tracker: &Tracker) -> Result<BTreeSet<RunId>> {
+        let named: BTreeSet<RunId> = tracker.resolve_all(&self.runs)?.into_iter().collect();
+        if self.query.is_none() && self.is_given() {
+            return Ok(named);
+        }
+        let selected = self.select(session, tracker)?;
+        Ok(selected.loaded.runs.into_iter().map(|run| run.id).collect())
     }
 
     /// The runs, once what is to be said of the choice is said.

@@ -10,6 +10,7 @@ pub mod form;
 pub mod progress;
 pub mod reference;
 mod session;
+pub mod trust;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -17,7 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory as _, Parser};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
 use crate::cli::commands::Command;
 pub use crate::cli::session::Session;
@@ -103,24 +104,36 @@ fn tell_counts() {
 }
 
 fn run(arguments: Vec<OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => arguments,
-        Err(error) => return refuse(&error),
+    let (arguments, command) = match parse(&arguments) {
+        Ok(parsed) => parsed,
+        Err(error) => return refuse(&error, &arguments),
     };
     let directory = arguments.directory.unwrap_or_else(|| PathBuf::from("."));
-    let session = Session::new(directory);
+    let session = Session::new(directory).named(command);
     match commands::run(arguments.command, &session) {
-        Ok(code) => code,
+        Ok(code) => {
+            session.maintain();
+            code
+        }
         Err(error) => fail(&session, &error),
     }
 }
 
+/// What was typed, and the command by its own name, whichever alias was typed.
+fn parse(arguments: &[OsString]) -> Result<(Arguments, String), clap::Error> {
+    let mut definition = Arguments::command();
+    let mut matches = definition.try_get_matches_from_mut(arguments)?;
+    let command = matches.subcommand_name().unwrap_or("log").to_owned();
+    let arguments = Arguments::from_arg_matches_mut(&mut matches);
+    arguments.map(|arguments| (arguments, command)).map_err(|error| error.format(&mut definition))
+}
+
 /// A mistyped command is answered as `help` answers it: its nearest name is found where clap's own measure finds none.
-fn refuse(error: &clap::Error) -> ExitCode {
+fn refuse(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
         (ErrorKind::InvalidSubcommand, Some(ContextValue::String(name))) => {
             let session = Session::new(PathBuf::from("."));
-            fail(&session, &commands::unknown(name).into())
+            fail(&session, &commands::unknown(name, arguments).into())
         }
         _ => explain(error),
     }

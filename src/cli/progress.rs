@@ -13,12 +13,25 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What is to be called with `(done, total)`: it shows a bar, which is gone once all is done.
 pub fn on_stderr(what: &'static str) -> impl Fn(usize, usize) {
-    let progress = Progress { what, is_shown: io::stderr().is_terminal(), state: Mutex::default() };
+    let progress = Progress::new(what, COUNTED);
+    move |done, total| progress.tell(done as u64, total as u64)
+}
+
+/// The same for bytes, with how fast they go.
+pub fn bytes_on_stderr(what: &'static str) -> impl Fn(u64, u64) {
+    let progress = Progress::new(what, BYTES);
     move |done, total| progress.tell(done, total)
 }
 
+/// How a bar of things looks.
+const COUNTED: &str = "{msg} {bar:30} {human_pos} of {human_len}, {eta} left";
+/// How a bar of bytes looks.
+const BYTES: &str =
+    "{msg} {bar:30} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
+
 struct Progress {
     what: &'static str,
+    template: &'static str,
     is_shown: bool,
     state: Mutex<State>,
 }
@@ -30,7 +43,11 @@ struct State {
 }
 
 impl Progress {
-    fn tell(&self, done: usize, total: usize) {
+    fn new(what: &'static str, template: &'static str) -> Self {
+        Self { what, template, is_shown: io::stderr().is_terminal(), state: Mutex::default() }
+    }
+
+    fn tell(&self, done: u64, total: u64) {
         if !self.is_shown {
             return;
         }
@@ -42,13 +59,13 @@ impl Progress {
         }
         if since.elapsed() >= PATIENCE {
             let bar = state.bar.get_or_insert_with(|| self.bar(since));
-            bar.set_length(total as u64);
-            bar.set_position(done as u64);
+            bar.set_length(total);
+            bar.set_position(done);
         }
     }
 
     fn bar(&self, since: Instant) -> ProgressBar {
-        let style = ProgressStyle::with_template("{msg} {bar:30} {human_pos} of {human_len}, {eta} left");
+        let style = ProgressStyle::with_template(self.template);
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ");
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         bar.with_style(style).with_message(self.what).with_elapsed(since.elapsed())
@@ -81,7 +98,8 @@ mod tests {
 
     #[test]
     fn only_what_takes_a_while_is_shown_and_not_for_longer() {
-        let progress = Progress { what: "counting", is_shown: true, state: Mutex::default() };
+        let progress =
+            Progress { what: "counting", template: COUNTED, is_shown: true, state: Mutex::default() };
         progress.tell(1, 10);
         assert_eq!(position(&progress), None);
         if let Ok(mut state) = progress.state.lock() {

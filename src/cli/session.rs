@@ -11,11 +11,14 @@ use std::process::{Command, Stdio};
 use anyhow::Result;
 
 use crate::cli::progress;
+use crate::error::Problem;
 use crate::ops::live::recover;
+use crate::ops::operation;
+use crate::ops::space::maintenance;
 use crate::render::terminal::Terminal;
 use crate::render::{Report, escape, json, terminal};
-use crate::store::Store;
-use crate::tracker::Tracker;
+use crate::store::{Store, Talk};
+use crate::tracker::{Tracker, now};
 use crate::view;
 
 /// What one call of the program knows of its surroundings.
@@ -26,6 +29,8 @@ pub struct Session {
     pub colour: bool,
     /// How many columns stdout has.
     pub width: usize,
+    /// The command, by its own name.
+    pub command: String,
 }
 
 impl Session {
@@ -34,13 +39,21 @@ impl Session {
         let is_plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || env::var("TERM").as_deref() == Ok("dumb");
         let colour = io::stdout().is_terminal() && !is_plain;
-        Self { directory, colour, width: width() }
+        Self { directory, colour, width: width(), command: "unknown".to_owned() }
+    }
+
+    /// The same, of this command.
+    pub fn named(self, command: String) -> Self {
+        Self { command, ..self }
     }
 
     /// Opens the repository, and records what killed runs left in it.
     pub fn tracker(&self) -> Result<Tracker> {
         let tracker = self.tracker_as_it_is()?;
+        // Nobody asked for it: it is an operation of its own.
+        tracker.store.begin_operation(operation::RECOVERY, now);
         let outcome = recover::quietly(&tracker);
+        tracker.store.begin_operation(&self.command, now);
         outcome
             .recovered
             .iter()
@@ -54,8 +67,21 @@ impl Session {
     /// Opens the repository.
     pub fn tracker_as_it_is(&self) -> Result<Tracker> {
         let mut tracker = Tracker::open(&self.directory)?;
+        tracker.store.begin_operation(&self.command, now);
         tracker.on_progress(progress::on_stderr("reading runs"));
+        tracker.on_transfer(progress::bytes_on_stderr("artifacts"));
         Ok(tracker)
+    }
+
+    /// Begins git's maintenance after a command that may have made many objects or refs, if it is due. Nobody waits for it.
+    pub fn maintain(&self) {
+        const MAKERS: &[&str] =
+            &["record", "finish", "recover", "adopt", "edit", "tag", "note", "rm", "restore", "pull"];
+        if MAKERS.contains(&self.command.as_str())
+            && let Ok(tracker) = Tracker::open(&self.directory)
+        {
+            maintenance::begin_if_due(&tracker);
+        }
     }
 
     /// Prints data as it is.
@@ -114,6 +140,37 @@ impl Session {
         say(&format!("error: {message}"));
         excerpt.iter().for_each(|line| say(line));
         hints.iter().for_each(|hint| say(&format!("hint: {hint}")));
+    }
+
+    /// Whether somebody is here to be asked.
+    pub fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && self.is_attended()
+    }
+
+    /// Asks a question that is answered by yes or no; where nobody can answer, it is refused.
+    pub fn confirm(&self, question: &str) -> Result<bool> {
+        if !self.can_ask() {
+            let problem = Problem::usage(format!("nobody is here to answer: {question}"));
+            return Err(problem.hint("`--yes` answers yes").into());
+        }
+        Self::ask(&format!("{question} [y/N] "));
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// How git talks with another repository: it says how far it is if somebody looks, and asks for passwords.
+    pub fn talk(&self, is_quiet: bool) -> Talk<'static> {
+        let is_attended = self.is_attended();
+        let progress: &dyn Fn(&str) = &Self::progress;
+        Talk { is_attended, progress: (is_attended && !is_quiet).then_some(progress) }
+    }
+
+    /// Passes on how far git is, in parts that end as git ends them.
+    fn progress(part: &str) {
+        let words = part.trim_end_matches(['\r', '\n']);
+        let end = &part[words.len()..];
+        let _ = write!(io::stderr(), "{}{end}", escape::visible(words));
     }
 
     /// Whether stdout takes colour, `color.ui` included.

@@ -3,7 +3,10 @@
 //! Pure: runs come in loaded, and the moment that ages are counted from comes in as an argument.
 
 pub mod against;
+pub mod alike;
+pub mod artifact;
 pub mod baseline;
+pub mod check;
 pub mod columns;
 pub mod compare;
 pub mod console;
@@ -15,10 +18,13 @@ pub mod importance;
 pub mod index;
 pub mod leaderboard;
 pub mod log;
+pub mod operation;
 pub mod plot;
 pub mod run;
 pub mod series;
+pub mod space;
 pub mod status;
+pub mod sync;
 pub mod value;
 pub mod watch;
 

@@ -2,6 +2,8 @@
 //!
 //! The keys of the JSON and their order are a contract: they are written here one by one, and none is ever left out.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
 
@@ -29,6 +31,8 @@ pub struct ShowOptions {
     pub commits: Vec<Commit>,
     /// The text of `git diff` to put at the end.
     pub code: Option<String>,
+    /// The digests of artifacts whose bytes are in this clone.
+    pub here: BTreeSet<String>,
 }
 
 /// Everything of one run.
@@ -48,7 +52,7 @@ pub fn show(run: &Run, options: &ShowOptions) -> Report {
     metrics(&mut report, run);
     notes(&mut report, run);
     inputs(&mut report, run);
-    artifacts(&mut report, run);
+    artifacts(&mut report, run, &options.here);
     attempts(&mut report, run, options.now);
     machine(&mut report, run);
     if options.history {
@@ -345,7 +349,7 @@ pub fn short_digest(digest: &str) -> &str {
     }
 }
 
-fn artifacts(report: &mut Report, run: &Run) {
+fn artifacts(report: &mut Report, run: &Run, here: &BTreeSet<String>) {
     if run.artifacts.is_empty() {
         return;
     }
@@ -356,17 +360,22 @@ fn artifacts(report: &mut Report, run: &Run) {
         Column::new("where").rank(2),
         Column::new("id").rank(3),
     ]);
-    table.rows = run.artifacts.iter().map(artifact_row).collect();
+    table.rows = run.artifacts.iter().map(|artifact| artifact_row(artifact, here)).collect();
     report.section("Artifacts", Block::Table(table));
 }
 
-fn artifact_row(artifact: &OwnedPointer) -> Vec<Cell> {
+fn artifact_row(artifact: &OwnedPointer, here: &BTreeSet<String>) -> Vec<Cell> {
     let pointer = &artifact.pointer;
+    let place = match (pointer.inline, here.contains(&pointer.sha256)) {
+        (true, _) => "inline".into(),
+        (false, true) => "here".into(),
+        (false, false) => Cell::of(Role::Dim, "not here"),
+    };
     vec![
         value::path(&pointer.path).into(),
         human::size(pointer.size).into(),
         Cell::of(Role::Dim, short_digest(&pointer.sha256)),
-        if pointer.inline { "inline" } else { "store" }.into(),
+        place,
         Cell::of(Role::Dim, artifact.id.as_str()),
     ]
 }
@@ -562,7 +571,13 @@ mod tests {
     use crate::view::sample::{at, plain, run, table, training, whole, with_changes};
 
     fn options() -> ShowOptions {
-        ShowOptions { now: at(4 * 3600), history: false, commits: Vec::new(), code: None }
+        ShowOptions {
+            now: at(4 * 3600),
+            history: false,
+            commits: Vec::new(),
+            code: None,
+            here: BTreeSet::new(),
+        }
     }
 
     fn shown(run: &Run) -> String {

@@ -121,7 +121,14 @@ impl Args {
             ([], []) => Err(Problem::usage("no run is named")
                 .hint("name runs, or compare groups: `--where QUERY --where QUERY`")
                 .into()),
-            ([one], []) => pair(load(one)?, load(&"@".to_owned())?),
+            ([one], []) => match (load(one)?, load(&"@".to_owned())?) {
+                (one, latest) if one.id == latest.id => {
+                    Err(Problem::usage("that is the latest run, with which one run is compared")
+                        .hint("name another: `git xtrack diff RUN RUN`")
+                        .into())
+                }
+                (one, latest) => pair(one, latest),
+            },
             ([one, other], []) => pair(load(one)?, load(other)?),
             (names, []) => Ok(Compared::Several(names.iter().map(load).collect::<Result<_>>()?)),
             ([], [_]) => Err(Problem::usage("one question is one group, with nothing to compare it with")

@@ -1,5 +1,6 @@
 //! `git xtrack help`: explains the program or a command; works where git turns `--help` into a man page.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -47,14 +48,20 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     }
     match program.find_subcommand_mut(&name) {
         Some(command) => session.out(&command.render_long_help().to_string())?,
-        None => return Err(unknown(&name).into()),
+        None => return Err(unknown(&name, &[]).into()),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is said of a command that there is not.
-pub fn unknown(name: &str) -> Problem {
-    let program = definition();
+/// What is said of a command that there is not, among those of the command that stands before it.
+pub fn unknown(name: &str, arguments: &[OsString]) -> Problem {
+    let mut program = definition();
+    let before = arguments.iter().take_while(|word| *word != name).filter_map(|word| word.to_str());
+    let above =
+        before.filter_map(|word| program.find_subcommand(word)).find(|command| command.has_subcommands());
+    if let Some(above) = above.cloned() {
+        program = above;
+    }
     let shown = program.get_subcommands().filter(|command| !command.is_hide_set());
     let known: Vec<&str> = shown.map(clap::Command::get_name).collect();
     let problem = Problem::usage(format!("there is no command {name:?}"));

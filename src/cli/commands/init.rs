@@ -12,11 +12,16 @@ use crate::ops::init;
 #[command(after_help = "\
 Examples:
   git xtrack init
+  git xtrack init lab           Share runs through the remote 'lab', apart from the code
   git xtrack init --example     Also write an example xtrack.toml")]
 pub struct Args {
-    /// The remote that runs are shared through
-    #[arg(value_name = "REMOTE", default_value = "origin")]
-    remote: String,
+    /// The remote that runs are shared through, if it is not `origin`
+    #[arg(value_name = "REMOTE")]
+    remote: Option<String>,
+
+    /// Where runs lie in the remote, if it takes only branches and tags: refs/heads/xtrack
+    #[arg(long, value_name = "REFS")]
+    prefix: Option<String>,
 
     /// Write an example xtrack.toml
     #[arg(long)]
@@ -26,7 +31,8 @@ pub struct Args {
 /// Sets up the clone.
 pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     let tracker = session.tracker()?;
-    let done = init::init(&tracker, &init::Options { remote: args.remote, example: args.example })?;
+    let options = init::Options { remote: args.remote, prefix: args.prefix, example: args.example };
+    let done = init::init(&tracker, &options)?;
     done.iter().for_each(|line| session.note(line));
     Ok(ExitCode::SUCCESS)
 }

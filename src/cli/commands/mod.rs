@@ -1,6 +1,7 @@
 //! The commands, one file each: what may be typed, then one short function that opens, calls and shows.
 
 mod adopt;
+mod artifact;
 mod baseline;
 mod begin;
 mod compare;
@@ -8,9 +9,13 @@ mod complete;
 mod completions;
 mod demo;
 mod diff;
+mod du;
 mod edit;
 mod experiments;
+mod fetch;
 mod finish;
+mod fsck;
+mod gc;
 mod given;
 mod help;
 mod importance;
@@ -19,9 +24,14 @@ mod init;
 mod leaderboard;
 mod log;
 mod man;
+mod merge;
 mod note;
+mod oplog;
 mod plot;
+mod pull;
 pub mod pump;
+mod purge;
+mod push;
 mod record;
 mod recover;
 mod restore;
@@ -30,6 +40,8 @@ mod show;
 mod sql;
 mod status;
 mod tag;
+mod undo;
+mod verify;
 mod watch;
 
 use std::process::ExitCode;
@@ -88,12 +100,36 @@ pub enum Command {
     Rm(rm::Args),
     /// Bring deleted runs back
     Restore(restore::Args),
+    /// Tell what takes the space: runs, code, artifacts
+    Du(du::Args),
+    /// Let go of what no run needs any more
+    Gc(gc::Args),
+    /// Take runs out for good, because they hold a secret
+    Purge(purge::Args),
+    /// List what commands did to refs, the latest first
+    Oplog(oplog::Args),
+    /// Take an operation back
+    Undo(undo::Args),
     /// Ask in SQL: of the views runs, params, metrics, tags, notes, inputs
     Sql(sql::Args),
     /// Tell about the index of runs, which makes questions fast; build it anew, or verify it
     Index(index::Args),
     /// Set up this clone, so that `git fetch` brings others' runs
     Init(init::Args),
+    /// Send runs to a remote
+    Push(push::Args),
+    /// Bring others' runs here, and lay them together with yours
+    Pull(pull::Args),
+    /// Bring others' runs here, beside yours
+    Fetch(fetch::Args),
+    /// Lay fetched runs together with yours
+    Merge(merge::Args),
+    /// Look for what is wrong with runs and what belongs to them
+    Fsck(fsck::Args),
+    /// Tell whether runs are what they claim to be
+    Verify(verify::Args),
+    /// List, fetch, add and move the files that runs produced
+    Artifact(artifact::Args),
     /// Try it all out: seven recorded trainings in a new repository
     Demo(demo::Args),
     /// Print or install the man pages and completions
@@ -132,9 +168,21 @@ pub fn run(command: Option<Command>, session: &Session) -> Result<ExitCode> {
         Some(Command::Note(args)) => note::run(args, session),
         Some(Command::Rm(args)) => rm::run(args, session),
         Some(Command::Restore(args)) => restore::run(args, session),
+        Some(Command::Du(args)) => du::run(args, session),
+        Some(Command::Gc(args)) => gc::run(args, session),
+        Some(Command::Purge(args)) => purge::run(args, session),
+        Some(Command::Oplog(args)) => oplog::run(args, session),
+        Some(Command::Undo(args)) => undo::run(args, session),
         Some(Command::Sql(args)) => sql::run(args, session),
         Some(Command::Index(args)) => index::run(args, session),
         Some(Command::Init(args)) => init::run(args, session),
+        Some(Command::Push(args)) => push::run(args, session),
+        Some(Command::Pull(args)) => pull::run(args, session),
+        Some(Command::Fetch(args)) => fetch::run(args, session),
+        Some(Command::Merge(args)) => merge::run(args, session),
+        Some(Command::Fsck(args)) => fsck::run(args, session),
+        Some(Command::Verify(args)) => verify::run(args, session),
+        Some(Command::Artifact(args)) => artifact::run(args, session),
         Some(Command::Demo(args)) => demo::run(args, session),
         Some(Command::Man(args)) => man::run(args, session),
         Some(Command::Completions(args)) => completions::run(args, session),

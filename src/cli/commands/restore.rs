@@ -14,10 +14,15 @@ use crate::ops::edit::Words;
 #[command(after_help = "\
 Examples:
   git xtrack restore quiet-otter
+  git xtrack restore quiet-otter --local    What `rm --local` hid
   git xtrack restore --where 'experiment = digits'    Of those that are deleted or hidden")]
 pub struct Args {
     #[command(flatten)]
     choice: Choice,
+
+    /// Only show again what this clone hid; what was deleted stays deleted
+    #[arg(long)]
+    local: bool,
 
     #[command(flatten)]
     batch: Batch,
@@ -33,6 +38,9 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     for id in ids.iter().filter(|id| hidden.contains(id)) {
         tracker.hide(id, false)?;
         session.note(&format!("{} is no longer hidden in this clone", id.suffix()));
+    }
+    if args.local {
+        return Ok(ExitCode::SUCCESS);
     }
     batch::say(session, &tracker, &ids, &Words { deleted: Some(false), ..Words::default() })
 }

@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::cli::form::{Form, Shape};
 use crate::cli::{Session, choice};
 use crate::ops::series::Wanted;
-use crate::ops::{code, console};
+use crate::ops::{artifact, code, console};
 use crate::run::Run;
 use crate::run::id::RunId;
 use crate::tracker::Tracker;
@@ -102,7 +102,9 @@ pub fn run(mut args: Args, session: &Session) -> Result<ExitCode> {
 fn report(tracker: &Tracker, args: &Args, run: &Run, session: &Session) -> Result<()> {
     let colour = args.form.is_for_terminal() && session.takes_colour(&tracker.store);
     let code = args.code.then(|| code::of_run(tracker, run, colour)).transpose()?;
+    let held = artifact::of_run(run).into_iter().filter(|held| tracker.artifacts.has(&held.content));
     let options = view::run::ShowOptions {
+        here: held.map(|held| held.content.sha256).collect(),
         now: tracker.now(),
         history: args.history,
         commits: commits(tracker, &run.id)?,

@@ -82,7 +82,13 @@ pub fn attach(command: Command, directory: &Path) -> Command {
     let names: Arc<[String]> =
         command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
     let directory: Arc<Path> = directory.into();
+    aware(command, &directory, &names)
+}
+
+/// The commands below a command with their arguments, and those below them.
+fn aware(command: Command, directory: &Arc<Path>, names: &Arc<[String]>) -> Command {
     command.mut_subcommands(|subcommand| {
+        let subcommand = aware(subcommand, directory, names);
         let deleted = subcommand.get_name() == "restore";
         let args: Vec<(clap::Id, Kind)> = subcommand
             .get_arguments()

@@ -1,0 +1,129 @@
+//! `git xtrack purge`: takes runs that held a secret out of this clone, and their place in a remote.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use serde_json::Value as Json;
+
+use crate::cli::choice::resolve_each;
+use crate::cli::{Exit, Session};
+use crate::error::Problem;
+use crate::ops::space::elsewhere;
+use crate::ops::space::purge::{self, Intent, Purged};
+use crate::ops::sync;
+use crate::store::{Remote, Talk};
+use crate::tracker::Tracker;
+use crate::view;
+
+/// Take runs out for good, because they hold a secret
+///
+/// A stone stays in each one's place, which says who purged it, when and why; others who pull it are asked whether the run goes there,
+/// too. What the run alone held goes with it: its code states, artifacts, copies as fetched from remotes, what could be undone, and its
+/// rows in the index. This cannot be undone. To delete a run that holds no secret, use `git xtrack rm`.
+///
+/// It cannot reach clones, forks, bundles and backups: whoever got the secret has it. Change the secret first.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  git xtrack purge quiet-otter --dry-run                        What would go
+  git xtrack purge quiet-otter --why 'a token in the command'
+  git xtrack purge quiet-otter --remote origin                  There, too")]
+pub struct Args {
+    /// Runs: id, its end, name, a unique prefix
+    #[arg(value_name = "RUN", required = true)]
+    runs: Vec<String>,
+
+    /// Why, for others to read; do not write the secret
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    why: String,
+
+    /// Put the stone into this remote as well, in place of what it has of the run
+    #[arg(long, value_name = "REMOTE")]
+    remote: Vec<String>,
+
+    /// Only say what would go
+    #[arg(long, short = 'n')]
+    dry_run: bool,
+
+    /// Answer yes to what would be asked
+    #[arg(long, short = 'y')]
+    yes: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Purges.
+pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
+    let tracker = session.tracker()?;
+    if args.why.chars().any(char::is_control) {
+        return Err(Problem::usage("--why is one line of text").into());
+    }
+    let remotes: Vec<Remote> =
+        args.remote.iter().map(|word| sync::remote_named(&tracker, word)).collect::<Result<_>>()?;
+    let ids = resolve_each(&tracker, &args.runs)?;
+    let intents = purge::plan(&tracker, &ids)?;
+    if args.dry_run {
+        match args.json {
+            true => session.json(&intents.iter().map(view::space::intent_json).collect::<Json>())?,
+            false => intents.iter().flat_map(view::space::intent).for_each(|line| session.note(&line)),
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !args.yes {
+        intents.iter().flat_map(view::space::intent).for_each(|line| session.note(&line));
+        if !session.confirm("take that out for good? it cannot be undone")? {
+            session.note("nothing was purged");
+            return Ok(ExitCode::from(Exit::Failed as u8));
+        }
+    }
+    let mut is_whole = true;
+    let mut answers = Vec::new();
+    for intent in &intents {
+        let purged = purge::purge(&tracker, intent, &args.why)?;
+        is_whole &= purged.went.failed.is_empty();
+        answers.push(tell(&args, session, &tracker, intent, purged, &remotes, &mut is_whole)?);
+    }
+    if args.json {
+        session.json(&Json::Array(answers))?;
+    }
+    Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(Exit::Failed as u8) })
+}
+
+/// Carries the purge to the remotes, and tells what was done and what is not reached.
+fn tell(
+    args: &Args,
+    session: &Session,
+    tracker: &Tracker,
+    intent: &Intent,
+    mut purged: Purged,
+    remotes: &[Remote],
+    is_whole: &mut bool,
+) -> Result<Json> {
+    let talk = Talk { is_attended: session.is_attended(), progress: None };
+    let mut reached = Vec::new();
+    for remote in remotes {
+        match elsewhere::carry(tracker, intent, &purged.stone, remote, &talk) {
+            Ok(carried) => {
+                reached.push(remote.shown());
+                purged.remains.extend(carried.remains);
+            }
+            Err(error) => {
+                *is_whole = false;
+                let (message, hints) = crate::error::describe(&error);
+                session.error(&message, &[], &hints);
+            }
+        }
+    }
+    purged.remains.extend(view::space::beyond(&intent.id, &tracker.store.remote_names(), &reached));
+    if !args.json {
+        view::space::purged(&intent.id, &purged, &reached).iter().for_each(|line| session.note(line));
+    }
+    purged.went.failed.iter().for_each(|failed| session.warn(failed));
+    if !purged.went.failed.is_empty() {
+        session
+            .note(&format!("hint: `git xtrack purge {}` or `git xtrack gc` tries again", intent.id.suffix()));
+    }
+    Ok(view::space::purged_json(&intent.id, &purged, &reached))
+}
