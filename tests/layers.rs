@@ -24,6 +24,9 @@ const LAYERS: &[&[&str]] = &[
 const KEPT: &[(&str, &str)] = &[
     ("gix", "store"),
     ("object_store", "artifact"),
+    ("reqwest", "artifact"),
+    ("rustls", "artifact"),
+    ("tokio", "artifact"),
     ("clap", "cli"),
     ("clap_complete", "cli"),
     ("clap_mangen", "cli"),
@@ -33,6 +36,7 @@ const KEPT: &[(&str, &str)] = &[
     ("prost", "ops"),
     ("rusqlite", "index"),
     ("plotters", "render"),
+    ("ab_glyph", "render"),
     ("plotly", "render"),
     ("png", "render"),
     ("epaint_default_fonts", "render"),

@@ -1,6 +1,7 @@
 //! All integration tests, in one binary so that they link once.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod artifact;
 mod cli;
 mod completion;
 mod demo;
@@ -13,6 +14,7 @@ mod index;
 mod json;
 mod known;
 mod layers;
+mod maintenance;
 mod man;
 mod output;
 mod protocol;
@@ -21,5 +23,6 @@ mod query;
 mod reliability;
 mod scale;
 mod sharing;
+mod space;
 mod store;
 mod support;

@@ -11,7 +11,7 @@ mod clock;
 mod container;
 mod crowd;
 pub mod disk;
-mod faults;
+pub mod faults;
 mod kills;
 mod logger;
 mod signals;
