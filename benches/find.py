@@ -223,13 +223,19 @@ def single(bench):
         if bench.run("show", asked) is not None:
             (shown,) = bench.time([bench.ours("show", asked)], warmup=2)
             bench.row(f"`show {what}`", ms(shown))
-    complete = ["env", "COMPLETE=bash", "_CLAP_COMPLETE_INDEX=2", "_CLAP_COMPLETE_COMP_TYPE=9", "_CLAP_IFS= "]
-    complete += [bench.program, "--", "git-xtrack", "show", "sweep-5"]
-    if subprocess.run(complete, cwd=bench.repository, capture_output=True).returncode == 0:
+    complete = bench.ours("complete", "--", "git-xtrack", "show", "sweep-5")
+    if subprocess.run(complete, cwd=bench.repository, capture_output=True).stdout:
         (completed,) = bench.time([complete], warmup=2)
         bench.row("completing `show sweep-5…`", ms(completed))
     plain, recorded = bench.time([["true"], bench.ours("record", "--", "true")], warmup=1)
     bench.row("`record -- true` over `true`", f"{recorded - plain:.1f} ms", "25 ms", recorded - plain <= 25)
+
+
+def many(bench):
+    """What concerns all runs at once."""
+    for arguments in (["importance", "acc"], ["experiments"], ["log", "--group-by", "params.lr"], ["log", "--json"]):
+        (took,) = bench.time([["sh", "-c", f"exec {quoted(bench.program)} {' '.join(arguments)} >/dev/null"]], runs=1, rounds=1)
+        bench.row(f"`{' '.join(arguments)}`", ms(took))
 
 
 ROWS = '''
@@ -338,7 +344,7 @@ def main():
     bench = Bench(asked.program, asked.folder, asked.rounds)
     begun = os.getloadavg()[0]
     settle()
-    parts = [cold, warm, loose, single, plots, reftable] + [peers] * asked.peers
+    parts = [cold, warm, loose, single, many, plots, reftable] + [peers] * asked.peers
     for part in parts:
         if not asked.only or part.__name__ in asked.only:
             part(bench)
