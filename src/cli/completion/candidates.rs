@@ -253,6 +253,8 @@ mod tests {
         "TIME",
         "WEIGHT",
         "WIDTHxHEIGHT",
+        "OPERATION",
+        "REFS",
     ];
 
     #[test]
