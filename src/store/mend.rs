@@ -37,20 +37,7 @@ impl Store {
     /// Commits exactly these files upon the run's tip; the new tip. The error [`Moved`] if the tip is another.
     pub fn rewrite_run(&self, rewrite: Rewrite<'_>) -> Result<Oid> {
         let mut objects = Vec::new();
-        let mut blobs = BTreeMap::new();
-        for (path, content) in rewrite.files {
-            let blob = match content {
-                Content::Blob(oid) => object_id(self, &oid)?,
-                Content::Bytes(bytes) => {
-                    let object = Object::new(self.hash_kind(), Kind::Blob, bytes)?;
-                    let id = object.id;
-                    objects.push(object);
-                    id
-                }
-            };
-            blobs.insert(path, blob);
-        }
-        let root = self.tree_of_blobs(&blobs, &mut objects)?;
+        let root = self.tree_of_files(rewrite.files, &mut objects)?;
         let expected = object_id(self, rewrite.tip)?;
         let (parents, by) = ([expected], self.identity().to_string());
         let words = Words { parents: &parents, by, seconds: rewrite.at.seconds(), message: rewrite.message };

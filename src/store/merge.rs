@@ -116,15 +116,12 @@ impl Store {
         Ok(reached)
     }
 
-    /// The commit that joins two tips in these files. It is the same wherever it is made.
-    pub fn merge(
+    /// The tree of these files; what has to be written for it is put into `objects`.
+    pub(super) fn tree_of_files(
         &self,
-        id: &RunId,
-        ours: &Oid,
-        theirs: &Oid,
         files: BTreeMap<String, Content>,
-    ) -> Result<Merge> {
-        let mut objects = Vec::new();
+        objects: &mut Vec<Object>,
+    ) -> Result<ObjectId> {
         let mut blobs = BTreeMap::new();
         for (path, content) in files {
             let blob = match content {
@@ -138,7 +135,19 @@ impl Store {
             };
             blobs.insert(path, blob);
         }
-        let root = self.tree_of_blobs(&blobs, &mut objects)?;
+        self.tree_of_blobs(&blobs, objects)
+    }
+
+    /// The commit that joins two tips in these files. It is the same wherever it is made.
+    pub fn merge(
+        &self,
+        id: &RunId,
+        ours: &Oid,
+        theirs: &Oid,
+        files: BTreeMap<String, Content>,
+    ) -> Result<Merge> {
+        let mut objects = Vec::new();
+        let root = self.tree_of_files(files, &mut objects)?;
         let parents = merge_parents(ours, theirs).map(|parent| object_id(self, parent));
         let parents: Vec<ObjectId> = parents.into_iter().collect::<Result<_>>()?;
         let seconds = merge_date(self.seconds_of(parents[0])?, self.seconds_of(parents[1])?);
