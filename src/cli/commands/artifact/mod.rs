@@ -6,6 +6,7 @@ mod list;
 mod prune;
 mod pull;
 mod push;
+mod told;
 mod trust;
 mod verify;
 

@@ -6,9 +6,9 @@ use anyhow::Result;
 
 use crate::cli::choice::Choice;
 use crate::cli::commands::artifact::of_chosen;
-use crate::cli::{Exit, Session, trust};
+use crate::cli::commands::artifact::told::Told;
+use crate::cli::{Session, trust};
 use crate::ops::artifact::{distinct, moves};
-use crate::view;
 use crate::view::artifact::Way;
 
 /// Take artifacts from the store
@@ -49,26 +49,9 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     let contents = distinct(artifacts.iter());
     let shown = store.shown();
     let plan = moves::plan_take(&tracker, store.as_ref(), &contents)?;
+    let told = Told { session, artifacts: &artifacts, shown: &shown, way: Way::In, json: args.json };
     if args.dry_run {
-        match args.json {
-            true => session.json(&view::artifact::planned_json(&artifacts, &plan, &shown, Way::In))?,
-            false => {
-                view::artifact::planned(&plan, &shown, Way::In).iter().for_each(|line| session.note(line))
-            }
-        }
-        view::artifact::faults(&artifacts, &plan.missing, &plan.refused)
-            .iter()
-            .for_each(|line| session.warn(line));
-        return Ok(ExitCode::SUCCESS);
+        return told.plan(&plan);
     }
-    let moved = moves::take(&tracker, store.as_ref(), plan)?;
-    match args.json {
-        true => session.json(&view::artifact::moved_json(&artifacts, &moved, &shown, Way::In))?,
-        false => view::artifact::moved(&moved, &shown, Way::In).iter().for_each(|line| session.note(line)),
-    }
-    view::artifact::faults(&artifacts, &moved.missing, &moved.failed)
-        .iter()
-        .for_each(|line| session.warn(line));
-    let is_whole = is_whole && moved.failed.is_empty() && moved.missing.is_empty();
-    Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(Exit::Failed as u8) })
+    told.moved(&moves::take(&tracker, store.as_ref(), plan)?, is_whole)
 }
