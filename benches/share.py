@@ -92,6 +92,50 @@ def pull_of_nothing(tips, settings, spec):
     return ours, theirs
 
 
+def first_pull(tips):
+    """Into a repository that has none of the runs; the answer is made anew each time, and once only, since it is long."""
+    bare = clone("first.git", bare=True)
+    put(bare, tips, "refs/runs/")
+    spec = "+refs/runs/*:refs/runs/*"
+    commands = [program, "pull", "origin"], ["git", "fetch", "-q", "--no-tags", "--no-auto-maintenance", "origin", spec]
+    took = []
+    for command in commands:
+        work = os.path.join(folder, "first")
+        git("init", "-q", work, at=folder)
+        git("remote", "add", "origin", f"file://{bare}", at=work)
+        took.append([timed(command, work)])
+        there = git("for-each-ref", "--format=%(objectname)", "refs/runs", at=work).splitlines()
+        assert len(there) == len(tips), "not all of them arrived"
+        shutil.rmtree(work)
+    return took
+
+
+def among_many(tips, count, ours_command, theirs_command, from_there):
+    """`count` new runs, chosen or all, to or from a repository that holds all others already."""
+    bare, work = clone("many.git", bare=True), clone("many")
+    new, old = tips[:count], tips[count:]
+    here, there = (old, tips) if from_there else (tips, old)
+    ours, theirs = [], []
+    for number in range(rounds + 1):
+        for command, into in (ours_command, ours), (theirs_command, theirs):
+            for path, held in (bare, there), (work, here):
+                shutil.rmtree(os.path.join(git("rev-parse", "--absolute-git-dir", at=path).strip(), "refs/runs"), ignore_errors=True)
+                put(path, held, "refs/runs/")
+            git("config", "remote.origin.url", f"file://{bare}", at=work)
+            took = timed(command(new), work)
+            arrived = git("for-each-ref", "--format=%(refname)", "refs/runs", at=work if from_there else bare).splitlines()
+            assert len(arrived) == len(tips), f"{len(arrived)} of {len(tips)} arrived"
+            if number:
+                into.append(took)
+    for path in bare, work:
+        shutil.rmtree(path)
+    return ours, theirs
+
+
+def named(new):
+    return [name.rsplit("/", 1)[1] for _, name in new]
+
+
 tips = refs()
 print("| what | ours | git | ratio | limit |\n|---|---|---|---|---|")
 told("`push` of 1,000 new runs", *push_of_new(tips[:1000]), "1.3")
@@ -99,3 +143,10 @@ count = f"{len(tips):,}"
 spec = "+refs/runs/*:refs/xtrack/remotes/origin/runs/*"
 told(f"`pull` with nothing to do, {count} runs", *pull_of_nothing(tips, "all", spec), "1.2")
 told("the same, 1,000 runs", *pull_of_nothing(tips[:1000], "few", spec), "")
+told(f"the first `pull`, {count} runs", *first_pull(tips), "")
+specs = lambda new: [f"refs/runs/{run}:refs/runs/{run}" for run in named(new)]
+fetch = ["git", "fetch", "-q", "--no-tags", "--no-auto-maintenance", "origin"]
+pulled = among_many(tips, 100, lambda new: [program, "pull"], lambda new: [*fetch, "+refs/runs/*:refs/runs/*"], True)
+told(f"`pull` of 100 new runs among {count}", *pulled, "")
+pushed = among_many(tips, 10, lambda new: [program, "push", *named(new)], lambda new: ["git", "push", "-q", "origin", *specs(new)], False)
+told(f"`push` of 10 chosen runs to a remote of {count}", *pushed, "")
