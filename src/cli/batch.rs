@@ -112,23 +112,33 @@ pub fn apply(session: &Session, choice: &Choice, batch: &Batch, words: &Words) -
 pub fn say(session: &Session, tracker: &Tracker, ids: &[RunId], words: &Words) -> Result<ExitCode> {
     let edited = edit::edit_each(tracker, ids, words)?;
     tracker.store.warnings().iter().for_each(|warning| session.warn(warning));
+    let verb = verb(words);
     match edited.len() {
-        1 => tell_one(session, edited),
-        _ => Ok(tell_all(session, &edited)),
+        1 => tell_one(session, verb, edited),
+        _ => Ok(tell_all(session, verb, &edited)),
     }
 }
 
-fn tell_one(session: &Session, edited: Vec<Edited>) -> Result<ExitCode> {
+/// What saying these words is called.
+fn verb(words: &Words) -> &'static str {
+    match words.deleted {
+        Some(true) => "deleted",
+        Some(false) => "restored",
+        None => "edited",
+    }
+}
+
+fn tell_one(session: &Session, verb: &str, edited: Vec<Edited>) -> Result<ExitCode> {
     for Edited { id, outcome } in edited {
         match outcome? {
-            Some(edit) => session.note(&format!("edited {}: {edit}", id.suffix())),
+            Some(edit) => session.note(&format!("{verb} {}: {edit}", id.suffix())),
             None => session.note(&format!("{} says so already", id.suffix())),
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell_all(session: &Session, edited: &[Edited]) -> ExitCode {
+fn tell_all(session: &Session, verb: &str, edited: &[Edited]) -> ExitCode {
     let (mut said, mut same, mut failed) = (0, 0, 0);
     let is_short = edited.len() <= UNASKED_MAX;
     for Edited { id, outcome } in edited {
@@ -136,7 +146,7 @@ fn tell_all(session: &Session, edited: &[Edited]) -> ExitCode {
             Ok(Some(edit)) => {
                 said += 1;
                 if is_short {
-                    session.note(&format!("edited {}: {edit}", id.suffix()));
+                    session.note(&format!("{verb} {}: {edit}", id.suffix()));
                 }
             }
             Ok(None) => same += 1,
@@ -146,7 +156,7 @@ fn tell_all(session: &Session, edited: &[Edited]) -> ExitCode {
             }
         }
     }
-    let mut parts = vec![format!("edited {}", human::count(said, "run"))];
+    let mut parts = vec![format!("{verb} {}", human::count(said, "run"))];
     parts.extend((same > 0).then(|| format!("{} said so already", human::grouped(same))));
     parts.extend((failed > 0).then(|| format!("{} failed", human::grouped(failed))));
     session.note(&parts.join(", "));

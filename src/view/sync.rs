@@ -39,25 +39,25 @@ pub fn pushed(pushed: &Pushed, remote: &str, is_dry: bool) -> Vec<String> {
         (false, true) => format!("would push {runs} to '{remote}': {}", listed(&parts)),
         (false, false) => format!("pushed {runs} to '{remote}': {}", listed(&parts)),
     });
-    let (word, stay) = if is_dry { ("would go", "would stay") } else { ("went", "stay") };
+    let (word, left) = if is_dry { ("would go", "would be left") } else { ("went", "left") };
     if !pushed.code.is_empty() {
         lines.push(format!("{} of code {word} along", human::count(pushed.code.len(), "state")));
     }
     if pushed.code_withheld > 0 && !pushed.landed.is_empty() {
         let states = human::count(pushed.code_withheld, "state");
         lines.push(format!(
-            "{states} of code {stay} here: '{remote}' does not have the commits; `--code` sends them"
+            "{states} of code {left} here: '{remote}' does not have the commits; `--code` sends them"
         ));
     }
     lines.extend(artifacts(&pushed.artifacts, Whereabouts::Going).map(|what| format!("{what} {word} along")));
     let staying = artifacts(&pushed.artifacts, Whereabouts::Staying);
     lines.extend(
-        staying.map(|what| format!("{what} {stay} here: no artifact store is set (docs/artifacts.md)")),
+        staying.map(|what| format!("{what} {left} here: no artifact store is set (docs/artifacts.md)")),
     );
     let refused = artifacts(&pushed.artifacts, Whereabouts::Refused);
-    lines.extend(refused.map(|what| format!("{what} {stay} here: the artifact store does not take them")));
+    lines.extend(refused.map(|what| format!("{what} {left} here: the artifact store does not take them")));
     let missing = artifacts(&pushed.artifacts, Whereabouts::Missing);
-    lines.extend(missing.map(|what| format!("{what} are not here, and did not go along")));
+    lines.extend(missing.map(|what| format!("missing here, and left out: {what}")));
     if !pushed.behind.is_empty() {
         let runs = human::count(pushed.behind.len(), "run");
         lines.push(format!("'{remote}' is further on with {runs}: `git xtrack pull` brings that here"));
