@@ -10,6 +10,7 @@ pub mod columns;
 pub mod downsample;
 pub mod encode;
 pub mod number;
+mod panic;
 pub mod sample;
 mod tables;
 pub mod whole;

@@ -22,12 +22,15 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, Type};
 
 use crate::series::number::Number;
+use crate::series::panic::contained;
 use crate::series::{Malformed, Point};
 
 /// How many points are held before they are written.
 const CHUNK: usize = 1 << 20;
 /// A row group that holds this many points takes no further series.
 const GROUP: usize = 1 << 16;
+/// A row group of more points than this is not read: nobody wrote it to be read.
+const ROWS_MAX: usize = 1 << 23;
 /// How many names are given to the encoder at once.
 const BATCH: usize = 1024;
 
@@ -286,8 +289,7 @@ fn write_name(out: &mut ColumnWriterImpl<'_, ByteArrayType>, series: &Waiting) -
     Ok(())
 }
 
-/// The points of one metric by writer, each in the order logged. The file's digest must have been checked: the crate
-/// takes some things on trust and panics where bits have flipped.
+/// The points of one metric by writer, each in the order logged.
 pub fn read<R: ChunkReader + 'static>(file: R, metric: &str) -> Result<Vec<(u64, Vec<Point>)>, Malformed> {
     let mut found: Vec<(u64, Vec<Point>)> = Vec::new();
     read_each(
@@ -303,7 +305,18 @@ pub fn read<R: ChunkReader + 'static>(file: R, metric: &str) -> Result<Vec<(u64,
 }
 
 /// Gives the points of one metric with their writers one by one, as [`read`] reads them.
+///
+/// The digest of a file from elsewhere is what its sender made it, and the crate panics over some files that are
+/// damaged with care: that is an error like another.
 pub fn read_each<R: ChunkReader + 'static>(
+    file: R,
+    metric: &str,
+    take: &mut dyn FnMut(u64, Point),
+) -> Result<(), Malformed> {
+    contained(|| read_groups(file, metric, take)).unwrap_or_else(|| Err(Malformed::new("is damaged")))
+}
+
+fn read_groups<R: ChunkReader + 'static>(
     file: R,
     metric: &str,
     take: &mut dyn FnMut(u64, Point),
@@ -312,7 +325,8 @@ pub fn read_each<R: ChunkReader + 'static>(
     check(&reader)?;
     for (index, group) in reader.metadata().row_groups().iter().enumerate() {
         if may_hold(group, metric) {
-            let rows = usize::try_from(group.num_rows()).map_err(|_| Malformed::new("has no such rows"))?;
+            let rows = usize::try_from(group.num_rows()).ok().filter(|rows| *rows <= ROWS_MAX);
+            let rows = rows.ok_or_else(|| Malformed::new("has a group of more rows than is read at once"))?;
             read_group(&*reader.get_row_group(index)?, rows, metric, take)?;
         }
     }
@@ -515,6 +529,20 @@ mod tests {
             assert!(read(open(&file[..length]), "a").is_err(), "{length}");
         }
         assert!(read(open(b"PAR1"), "a").is_err());
+    }
+
+    #[test]
+    fn a_file_damaged_with_care_is_an_error() {
+        let point = Point { step: Some(Number::Int(1)), time: None, value: Number::Float(0.5) };
+        let points: Vec<Logged> = (0..40).map(|number| (0, format!("m{}", number % 3), point)).collect();
+        let bytes = write(&points, 16);
+        for index in 0..bytes.len() {
+            for flipped in [0x01, 0x80, 0xff] {
+                let mut bytes = bytes.clone();
+                bytes[index] ^= flipped;
+                let _ = read(open(&bytes), "m1");
+            }
+        }
     }
 
     #[test]
