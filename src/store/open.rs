@@ -23,8 +23,10 @@ impl Store {
     /// Opens the repository that `directory` is in, or the one that `GIT_DIR` names.
     pub fn open(directory: &Path) -> Result<Store> {
         let parameters = std::env::var("GIT_CONFIG_PARAMETERS").unwrap_or_default();
-        let overrides = parameters_of(&parameters)
+        let mut overrides = parameters_of(&parameters)
             .ok_or_else(|| Problem::usage("bogus format in GIT_CONFIG_PARAMETERS"))?;
+        // A record is what its ids name, whatever `refs/replace/*` puts in their place: those may have come with a mirror.
+        overrides.push("core.useReplaceRefs=false".to_owned());
         let options = gix::open::Options::default().bail_if_untrusted(true).cli_overrides(overrides);
         let discovery = upwards::Options { match_ceiling_dir_or_error: false, ..Default::default() };
         let trust = Mapping { full: options.clone(), reduced: options };

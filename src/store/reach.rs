@@ -95,6 +95,7 @@ impl Store {
     pub fn sizes<'a>(&self, objects: impl Iterator<Item = &'a ObjectId>) -> Result<Sizes> {
         let mut git = self.git();
         git.args(["cat-file", "--batch-check=%(objectname) %(objectsize:disk)", "--unordered", "--buffer"]);
+        git.env("GIT_NO_REPLACE_OBJECTS", "1");
         let lines: String = objects.map(|id| format!("{id}\n")).collect();
         let said =
             output_with_input(&mut git, lines.as_bytes()).context("cannot tell how large objects are")?;
