@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::config;
 use crate::error::Problem;
+use crate::ops::sync::no_remote;
 use crate::tracker::{SETTINGS, Tracker};
 
 /// What is to be set up.
@@ -43,16 +44,12 @@ pub fn init(tracker: &Tracker, options: &Options) -> Result<Vec<String>> {
                 "there is no remote 'origin' yet: run `git xtrack init` again once there is".to_owned(),
             );
         }
-        None => return Err(no_remote(name).into()),
+        None => return Err(no_remote(tracker, name).into()),
     }
     if options.example {
         done.push(write_example(tracker)?);
     }
     Ok(done)
-}
-
-fn no_remote(remote: &str) -> Problem {
-    Problem::usage(format!("there is no remote '{remote}'")).hint("`git remote -v` lists the remotes")
 }
 
 fn map_remote(tracker: &Tracker, remote: &str) -> Result<String> {

@@ -19,6 +19,43 @@ pub struct Login {
     pub password: String,
 }
 
+/// Where a remote is fetched from and pushed to.
+#[derive(Debug, PartialEq, Eq)]
+struct Addresses {
+    fetch: Vec<String>,
+    push: Vec<String>,
+}
+
+/// `url.<base>.insteadOf = <prefix>`, or `pushInsteadOf`.
+struct Rule {
+    base: String,
+    prefix: String,
+    is_push: bool,
+}
+
+impl Addresses {
+    /// What git makes of a remote's settings: where none of its own is set for pushes, those for fetches are rewritten for
+    /// pushes, and go for those that are not.
+    fn of(urls: &[&str], push_urls: &[&str], rules: &[Rule]) -> Self {
+        let fetched = |url: &&str| rewritten(url, rules, false).unwrap_or_else(|| (*url).to_owned());
+        let fetch: Vec<String> = urls.iter().map(fetched).collect();
+        let push: Vec<String> = match push_urls.is_empty() {
+            true => urls.iter().filter_map(|url| rewritten(url, rules, true)).collect(),
+            false => push_urls.iter().map(fetched).collect(),
+        };
+        let push = if push.is_empty() { fetch.clone() } else { push };
+        Self { fetch, push }
+    }
+}
+
+/// An address by the rule that fits the most of it, if one does.
+fn rewritten(url: &str, rules: &[Rule], is_push: bool) -> Option<String> {
+    let fitting = rules.iter().filter(|rule| rule.is_push == is_push && url.starts_with(&rule.prefix));
+    // Of several that are as long the first counts.
+    let best = fitting.rev().max_by_key(|rule| rule.prefix.len())?;
+    Some(format!("{}{}", best.base, &url[best.prefix.len()..]))
+}
+
 /// Asks git's credential helpers, from any thread.
 #[derive(Debug, Clone)]
 pub struct Helper {
@@ -29,19 +66,54 @@ pub struct Helper {
 
 impl Store {
     /// Where the remote is, as git resolves it: `url.<base>.insteadOf` included. It may hold credentials.
-    pub fn address(&self, remote: &Remote, is_push: bool) -> Result<String> {
-        let mut git = self.git();
-        match &remote.name {
-            Some(name) => {
-                git.args(["remote", "get-url"]).args(is_push.then_some("--push")).args(["--", name]);
-            }
-            None => {
-                git.args(["ls-remote", "--get-url", "--", &remote.word]);
-            }
+    pub fn address(&self, remote: &Remote, is_push: bool) -> String {
+        if let Some(place) = &remote.place {
+            return place.clone();
         }
-        let said = output_of(&mut git)?;
-        let text = String::from_utf8_lossy(&said);
-        Ok(text.lines().next().unwrap_or_default().to_owned())
+        let addresses = self.addresses(remote);
+        let first = if is_push { addresses.push.first() } else { addresses.fetch.first() };
+        first.unwrap_or(&remote.word).clone()
+    }
+
+    /// The repositories that a push to this remote goes to: itself, unless git's configuration says otherwise.
+    pub fn push_places(&self, remote: &Remote) -> Vec<Remote> {
+        let addresses = self.addresses(remote);
+        if addresses.push.is_empty()
+            || addresses.fetch.first() == Some(&addresses.push[0]) && addresses.push.len() == 1
+        {
+            return vec![remote.clone()];
+        }
+        let is_of_many = addresses.push.len() > 1;
+        addresses.push.into_iter().map(|address| remote.at(address, is_of_many)).collect()
+    }
+
+    fn addresses(&self, remote: &Remote) -> Addresses {
+        let settings = self.config_section("remote");
+        let values = |key: &str| {
+            let key = format!("{}.{key}", remote.name.as_deref()?);
+            let mut values: Vec<&str> = Vec::new();
+            for (_, value) in settings.iter().filter(|(known, _)| *known == key) {
+                // What is empty takes back what was said before.
+                if value.is_empty() { values.clear() } else { values.push(value) }
+            }
+            Some(values)
+        };
+        let (urls, push_urls) = (values("url"), values("pushurl"));
+        let urls = urls.filter(|urls| !urls.is_empty()).unwrap_or_else(|| vec![&remote.word]);
+        Addresses::of(&urls, &push_urls.unwrap_or_default(), &self.rules())
+    }
+
+    fn rules(&self) -> Vec<Rule> {
+        let rule = |(key, prefix): (String, String)| {
+            let (base, key) = key.rsplit_once('.')?;
+            let is_push = match key {
+                "insteadof" => false,
+                "pushinsteadof" => true,
+                _ => return None,
+            };
+            Some(Rule { base: base.to_owned(), prefix, is_push })
+        };
+        self.config_section("url").into_iter().filter_map(rule).collect()
     }
 
     /// A value in a file of git's format, such as one at the top of the work tree.
@@ -150,6 +222,28 @@ fn described(address: &str) -> Result<String, Problem> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_those_that_git_goes_to() {
+        let rule =
+            |base: &str, prefix: &str, is_push| Rule { base: base.into(), prefix: prefix.into(), is_push };
+        let rules = [
+            rule("https://h/", "h:", false),
+            rule("https://h/long/", "h:l/", false),
+            rule("ssh://git@h/", "https://h/", true),
+        ];
+        let of = |urls: &[&str], push_urls: &[&str]| {
+            let Addresses { fetch, push } = Addresses::of(urls, push_urls, &rules);
+            (fetch.join(" "), push.join(" "))
+        };
+        let said = |fetch: &str, push: &str| (fetch.to_owned(), push.to_owned());
+        assert_eq!(of(&["/a"], &[]), said("/a", "/a"));
+        assert_eq!(of(&["h:x"], &[]), said("https://h/x", "https://h/x"), "made one by one rule only");
+        assert_eq!(of(&["h:l/x"], &[]), said("https://h/long/x", "https://h/long/x"));
+        assert_eq!(of(&["https://h/x"], &[]), said("https://h/x", "ssh://git@h/x"));
+        assert_eq!(of(&["https://h/x"], &["h:y", "/z"]), said("https://h/x", "https://h/y /z"));
+        assert_eq!(of(&["/a", "https://h/x"], &[]), said("/a https://h/x", "ssh://git@h/x"));
+    }
 
     #[test]
     fn no_address_says_more_than_it_should() {

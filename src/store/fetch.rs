@@ -14,11 +14,14 @@ use crate::store::platform::{sync_dir, sync_file};
 use crate::store::quarantine::{LEFT_OVER_AGE, Quarantine, files_in};
 use crate::store::remote::Remote;
 use crate::store::transport::Talk;
+use crate::store::unsound::Unsound;
 use crate::store::{Oid, Store, object_id, output_with_input};
 
 /// How many fetches are made to find out which of many runs a remote cannot give.
 const FETCHES_MAX: usize = 400;
-/// How many of them may turn out to bring too much.
+/// How many of those that could not be had before.
+const SUSPECT_FETCHES_MAX: usize = 16;
+/// How many fetches may turn out to bring too much.
 const OVERSIZED_MAX: usize = 24;
 /// How many bytes are taken at a time, unless `xtrack.fetchMax` says otherwise.
 const SIZE_MAX: u64 = 1 << 30;
@@ -34,6 +37,8 @@ const HARMLESS: &[&str] =
 pub struct Wanted<'a> {
     /// What the remote's refs point at.
     pub tips: &'a [Oid],
+    /// More of the same, which could not be had before: they are not to hold up the others.
+    pub suspects: &'a [Oid],
     /// Commits that are here already and from which those may descend.
     pub known: &'a [Oid],
     /// Whether it is code: its history is long, and its old faults are forgiven.
@@ -45,6 +50,8 @@ pub struct Arrival {
     quarantine: Quarantine,
     /// What was wanted and cannot be had.
     pub faults: Vec<Fault>,
+    /// What git finds wrong with objects that came all the same.
+    pub unsound: Unsound,
     /// Whether there may be more in quarantine than what was wanted.
     is_mixed: bool,
 }
@@ -56,8 +63,8 @@ pub struct Fault {
     pub tip: Oid,
     /// Why it cannot be had.
     pub reason: String,
-    /// Whether that lies in what it holds, so that it will be the same another time.
-    pub is_lasting: bool,
+    /// Whether the remote was asked for it alone and could not give it; else nobody knows.
+    pub is_doubtful: bool,
 }
 
 /// Keeps what was let in until refs name it: git's collector leaves it alone as long as this lives.
@@ -76,113 +83,26 @@ impl Store {
     /// Fetches into quarantine. What git finds faulty, what the remote cannot give, and what would be too much is refused
     /// one by one; an error only if nothing can be had.
     pub fn fetch(&self, remote: &Remote, wanted: &Wanted<'_>, talk: &Talk<'_>) -> Result<Arrival> {
-        let quarantine = Quarantine::new(self)?;
-        if !wanted.is_code {
-            let numbered = wanted.known.iter().enumerate();
-            let known: Vec<_> =
-                numbered.map(|(number, tip)| (format!("refs/known/{number}"), tip.clone())).collect();
-            quarantine.become_repository(self, &known)?;
-        }
-        let mut arrival = Arrival { quarantine, faults: Vec::new(), is_mixed: false };
-        let size_max = self.fetch_max();
-        let mut open = vec![wanted.tips.to_vec()];
-        let (mut fetches, mut oversized) = (0, 0);
-        while let Some(tips) = open.pop() {
-            let left = size_max.saturating_sub(arrival.size());
-            let is_full = left < size_max / 2 && oversized > 0;
-            if fetches == FETCHES_MAX || oversized == OVERSIZED_MAX || is_full {
-                let reason = match fetches {
-                    FETCHES_MAX => "not tried: too many others are faulty".to_owned(),
-                    _ => format!("not fetched this time: all of it is more than {}", limit(size_max)),
-                };
-                arrival.refuse(tips, &reason, false);
-                continue;
-            }
-            fetches += 1;
-            let Err(error) = self.fetch_some(remote, &tips, wanted.is_code, &arrival.quarantine, left, talk)
-            else {
-                continue;
-            };
-            let Some(faulty) = error.downcast_ref::<Faulty>() else {
-                return Err(error);
-            };
-            match faulty {
-                Faulty::Oversized => oversized += 1,
-                Faulty::Unsound { .. } => arrival.is_mixed = true,
-            }
-            match (tips.len(), faulty) {
-                // Some of them are good: each half by itself, until the faulty ones stand alone.
-                (2.., _) => open.extend(tips.chunks(tips.len().div_ceil(2)).map(<[Oid]>::to_vec).rev()),
-                (_, Faulty::Oversized) => {
-                    arrival.refuse(tips, &format!("it is larger than {}", limit(left)), false);
+        // History of code is deep, and shared: what is wrong with one state is wrong with all.
+        let check = if wanted.is_code { Check::Always } else { Check::Coming };
+        let mut fetching = Fetching::new(self, remote, wanted, talk, check)?;
+        fetching.all()?;
+        if fetching.check == Check::Afterwards {
+            match fetching.arrival.quarantine.unsound(self, MEMORY_MAX) {
+                Ok(unsound) => fetching.arrival.unsound = unsound,
+                Err(_) => {
+                    fetching = Fetching::new(self, remote, wanted, talk, Check::Always)?;
+                    fetching.all()?;
                 }
-                (_, Faulty::Unsound { what, is_lasting }) => arrival.refuse(tips, what, *is_lasting),
             }
         }
-        Ok(arrival)
+        Ok(fetching.arrival)
     }
 
     /// How many bytes a fetch takes.
     fn fetch_max(&self) -> u64 {
         let set = self.repository.config_snapshot().integer("xtrack.fetchMax");
         set.and_then(|size| u64::try_from(size).ok()).filter(|size| *size > 0).unwrap_or(SIZE_MAX)
-    }
-
-    fn fetch_some(
-        &self,
-        remote: &Remote,
-        tips: &[Oid],
-        is_code: bool,
-        quarantine: &Quarantine,
-        size_max: u64,
-        talk: &Talk<'_>,
-    ) -> Result<()> {
-        let mut git = self.git();
-        if !is_code {
-            quarantine.enter(self, &mut git);
-            git.env("GIT_ALLOC_LIMIT", MEMORY_MAX);
-        }
-        quarantine.confine(&mut git);
-        let settings = [
-            "fetch.fsckObjects=true",
-            "transfer.fsckObjects=true",
-            // Packs, however small, which can be kept from the collector.
-            "fetch.unpackLimit=1",
-            "transfer.unpackLimit=1",
-            // The repository is seen as an alternate of the quarantine: its refs need not be listed.
-            "core.alternateRefsPrefixes=refs/xtrack/none",
-            "fetch.writeCommitGraph=false",
-            "fetch.recurseSubmodules=false",
-        ];
-        let mut settings: Vec<String> = settings.map(str::to_owned).to_vec();
-        match (is_code, &remote.name) {
-            (true, _) => settings.extend(HARMLESS.iter().map(|fault| format!("fetch.fsck.{fault}=ignore"))),
-            // A run comes whole, whatever is left out of the code.
-            (false, Some(name)) => settings.push(format!("remote.{name}.promisor=false")),
-            (false, None) => {}
-        }
-        for setting in &settings {
-            git.args(["-c", setting]);
-        }
-        git.args(["fetch", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--refmap="]);
-        git.args(["--no-auto-maintenance", "--no-prune", "--stdin"]);
-        git.args((!is_code).then_some("--no-filter"));
-        git.arg(if talk.progress.is_some() { "--progress" } else { "--no-progress" });
-        git.args(["--", &remote.word]);
-        let lines: String = tips.iter().map(|tip| format!("{tip}\n")).collect();
-        let said = talk.run_within(&mut git, lines.as_bytes(), Some(size_max))?;
-        if said.is_done {
-            return Ok(());
-        }
-        let largest = quarantine.remove_unfinished();
-        match fault_of(&said.stderr) {
-            _ if largest >= size_max => Err(Faulty::Oversized.into()),
-            Some(what) => {
-                let is_lasting = said.stderr.contains("fsck error");
-                Err(Faulty::Unsound { what, is_lasting }.into())
-            }
-            None => Err(said.failure()),
-        }
     }
 
     /// Lets in what is needed of what came: all of it, or only what the good tips need where something was refused.
@@ -277,9 +197,153 @@ impl Store {
     }
 }
 
+/// When git checks objects that come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Check {
+    /// As they come; the first that is found unsound means that the others are looked at afterwards, all at once.
+    Coming,
+    /// As they come, whatever is found.
+    Always,
+    /// Once they lie in quarantine.
+    Afterwards,
+}
+
+/// A fetch in progress: in as many parts as it takes until what cannot be had stands alone.
+struct Fetching<'a> {
+    store: &'a Store,
+    remote: &'a Remote,
+    wanted: &'a Wanted<'a>,
+    talk: &'a Talk<'a>,
+    arrival: Arrival,
+    check: Check,
+    size_max: u64,
+    /// How many parts turned out to be too large.
+    oversized: usize,
+}
+
+impl<'a> Fetching<'a> {
+    fn new(
+        store: &'a Store,
+        remote: &'a Remote,
+        wanted: &'a Wanted<'a>,
+        talk: &'a Talk<'a>,
+        check: Check,
+    ) -> Result<Self> {
+        let quarantine = Quarantine::new(store)?;
+        if !wanted.is_code {
+            let numbered = wanted.known.iter().enumerate();
+            let known: Vec<_> =
+                numbered.map(|(number, tip)| (format!("refs/known/{number}"), tip.clone())).collect();
+            quarantine.become_repository(store, &known)?;
+        }
+        let arrival =
+            Arrival { quarantine, faults: Vec::new(), unsound: Unsound::default(), is_mixed: false };
+        Ok(Self { store, remote, wanted, talk, arrival, check, size_max: store.fetch_max(), oversized: 0 })
+    }
+
+    fn all(&mut self) -> Result<()> {
+        self.group(self.wanted.tips, FETCHES_MAX)?;
+        self.group(self.wanted.suspects, SUSPECT_FETCHES_MAX)
+    }
+
+    /// Fetches these, in at most so many parts.
+    fn group(&mut self, tips: &[Oid], fetches_max: usize) -> Result<()> {
+        let mut open = vec![tips.to_vec()];
+        let mut fetches = 0;
+        while let Some(tips) = open.pop().filter(|tips| !tips.is_empty()) {
+            let left = self.size_max.saturating_sub(self.arrival.size());
+            let is_full = left < self.size_max / 2 && self.oversized > 0;
+            if self.oversized == OVERSIZED_MAX || is_full {
+                let size = limit(self.size_max);
+                let reason = format!("not fetched this time: all of it is more than {size}");
+                self.arrival.refuse(tips, &reason, false);
+                continue;
+            }
+            if fetches == fetches_max {
+                self.arrival.refuse(tips, "not tried: too many others cannot be had", false);
+                continue;
+            }
+            fetches += 1;
+            let Err(error) = self.part(&tips, left) else { continue };
+            let Some(faulty) = error.downcast_ref::<Faulty>() else { return Err(error) };
+            match faulty {
+                Faulty::Oversized => self.oversized += 1,
+                Faulty::Unsound { .. } => self.arrival.is_mixed = true,
+            }
+            match (tips.len(), faulty) {
+                // The same once more, to find all that is wrong, however much that is, and with what: a pack may hold more than
+                // was asked for.
+                (_, Faulty::Unsound { is_by_check: true, .. }) if self.check == Check::Coming => {
+                    self.check = Check::Afterwards;
+                    open.push(tips);
+                }
+                // Some of them are good: each half by itself, until the faulty ones stand alone.
+                (2.., _) => open.extend(tips.chunks(tips.len().div_ceil(2)).map(<[Oid]>::to_vec).rev()),
+                (_, Faulty::Oversized) => {
+                    self.arrival.refuse(tips, &format!("it is larger than {}", limit(left)), false);
+                }
+                (_, Faulty::Unsound { what, .. }) => self.arrival.refuse(tips, what, true),
+            }
+        }
+        Ok(())
+    }
+
+    /// One fetch, of at most so many bytes.
+    fn part(&self, tips: &[Oid], size_max: u64) -> Result<()> {
+        let (remote, is_code, quarantine) = (self.remote, self.wanted.is_code, &self.arrival.quarantine);
+        let mut git = self.store.git();
+        if !is_code {
+            quarantine.enter(self.store, &mut git);
+            git.env("GIT_ALLOC_LIMIT", MEMORY_MAX);
+        }
+        quarantine.confine(&mut git);
+        let is_checked = self.check != Check::Afterwards;
+        let settings = [
+            &format!("fetch.fsckObjects={is_checked}"),
+            &format!("transfer.fsckObjects={is_checked}"),
+            // Packs, however small, which can be kept from the collector.
+            "fetch.unpackLimit=1",
+            "transfer.unpackLimit=1",
+            // The repository is seen as an alternate of the quarantine: its refs need not be listed.
+            "core.alternateRefsPrefixes=refs/xtrack/none",
+            "fetch.writeCommitGraph=false",
+            "fetch.recurseSubmodules=false",
+        ];
+        let mut settings: Vec<String> = settings.map(str::to_owned).to_vec();
+        match (is_code, &remote.name) {
+            (true, _) => settings.extend(HARMLESS.iter().map(|fault| format!("fetch.fsck.{fault}=ignore"))),
+            // A run comes whole, whatever is left out of the code.
+            (false, Some(name)) => settings.push(format!("remote.{name}.promisor=false")),
+            (false, None) => {}
+        }
+        for setting in settings.iter().chain(&remote.settings()) {
+            git.args(["-c", setting]);
+        }
+        git.args(["fetch", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--refmap="]);
+        git.args(["--no-auto-maintenance", "--no-prune", "--stdin"]);
+        git.args((!is_code).then_some("--no-filter"));
+        git.arg(if self.talk.progress.is_some() { "--progress" } else { "--no-progress" });
+        git.args(["--", remote.target()]);
+        let lines: String = tips.iter().map(|tip| format!("{tip}\n")).collect();
+        let said = self.talk.run_within(&mut git, lines.as_bytes(), Some(size_max))?;
+        if said.is_done {
+            return Ok(());
+        }
+        let largest = quarantine.remove_unfinished();
+        match fault_of(&said.stderr) {
+            _ if largest >= size_max => Err(Faulty::Oversized.into()),
+            Some(what) => {
+                let is_by_check = said.stderr.contains("fsck error");
+                Err(Faulty::Unsound { what, is_by_check }.into())
+            }
+            None => Err(said.failure()),
+        }
+    }
+}
+
 impl Arrival {
-    fn refuse(&mut self, tips: Vec<Oid>, reason: &str, is_lasting: bool) {
-        let fault = |tip| Fault { tip, reason: reason.to_owned(), is_lasting };
+    fn refuse(&mut self, tips: Vec<Oid>, reason: &str, is_doubtful: bool) {
+        let fault = |tip| Fault { tip, reason: reason.to_owned(), is_doubtful };
         self.faults.extend(tips.into_iter().map(fault));
     }
 
@@ -301,8 +365,8 @@ enum Faulty {
     Unsound {
         /// Which.
         what: String,
-        /// Whether another fetch would bring the same.
-        is_lasting: bool,
+        /// Whether it is an object that it finds against the rules.
+        is_by_check: bool,
     },
     /// It is more than is taken.
     Oversized,
@@ -344,6 +408,9 @@ fn fault_of(stderr: &str) -> Option<String> {
         "pack is corrupted",
         "pack has bad object",
         "remote did not send",
+        // What the remote has cannot be read, or not be walked through, by its own git.
+        "exceeded maximum allowed tree depth",
+        "possible repository corruption",
         // More memory than it was given.
         "attempting to allocate",
     ];

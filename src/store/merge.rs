@@ -16,6 +16,7 @@ use crate::store::commit::{Composed, Words, commit_data};
 use crate::store::objects::Object;
 use crate::store::read::{DEPTH_MAX, FILES_MAX};
 use crate::store::snapshot::AUTHOR;
+use crate::store::unsound::Unsound;
 use crate::store::{Oid, Store, failed, object_id};
 
 /// What merge commits say: they are the same wherever they are made.
@@ -43,6 +44,24 @@ pub struct Merge {
     /// Its own id.
     pub tip: Oid,
     composed: Composed,
+}
+
+/// What is known of objects before they are looked at.
+#[derive(Default)]
+pub struct Known<'a> {
+    /// Commits that are here and good, and all behind them.
+    pub good: HashSet<Oid>,
+    /// What git found wrong with others.
+    pub unsound: Option<&'a Unsound>,
+}
+
+impl Known<'_> {
+    fn check(&self, id: &ObjectId) -> Result<(), Problem> {
+        match self.unsound.and_then(|unsound| unsound.get(id)) {
+            Some(what) => Err(Problem::new(what.clone())),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Store {
@@ -166,21 +185,22 @@ impl Store {
         self.write_together(merges.into_iter().map(|merge| Ok(merge.composed)).collect())
     }
 
-    /// Looks through the commits behind a tip that are not `known`: whether each is written as Git writes it and holds
-    /// plain files only. `judge` decides of each file, by its path and size.
+    /// Looks through the commits behind a tip that are not known to be good: whether each is written as Git writes it and
+    /// holds plain files only. `judge` decides of each file, by its path and size.
     pub fn inspect(
         &self,
         tip: &Oid,
-        known: &dyn Fn(&Oid) -> bool,
+        known: &Known<'_>,
         judge: &mut dyn FnMut(&str, u64) -> Result<(), Problem>,
     ) -> Result<()> {
         let mut seen = HashSet::new();
         let mut blobs = HashSet::new();
         let mut open = vec![object_id(self, tip)?];
         while let Some(id) = open.pop() {
-            if known(&id.to_string()) || !seen.insert(id) {
+            if known.good.contains(&id.to_string()) || !seen.insert(id) {
                 continue;
             }
+            known.check(&id)?;
             if seen.len() > COMMITS_MAX {
                 return Err(Problem::new(format!("has more than {COMMITS_MAX} commits")).into());
             }
@@ -189,7 +209,7 @@ impl Store {
                 .map_err(|_| Problem::new(format!("its commit {id} is damaged")))?;
             check_dates(&commit).with_context(|| format!("its commit {id} is damaged"))?;
             open.extend(commit.parents());
-            self.inspect_tree(commit.tree(), &mut seen, &mut blobs, judge)?;
+            self.inspect_tree(commit.tree(), known, (&mut seen, &mut blobs), judge)?;
         }
         Ok(())
     }
@@ -197,8 +217,8 @@ impl Store {
     fn inspect_tree(
         &self,
         root: ObjectId,
-        seen: &mut HashSet<ObjectId>,
-        blobs: &mut HashSet<(String, ObjectId)>,
+        known: &Known<'_>,
+        (seen, blobs): (&mut HashSet<ObjectId>, &mut HashSet<(String, ObjectId)>),
         judge: &mut dyn FnMut(&str, u64) -> Result<(), Problem>,
     ) -> Result<()> {
         let mut open = vec![(String::new(), root, 0)];
@@ -208,6 +228,7 @@ impl Store {
             if depth == 0 && !seen.insert(id) {
                 continue;
             }
+            known.check(&id)?;
             let size =
                 self.repository.find_header(id).map_err(|error| failed("cannot read a tree", error))?.size();
             if size > 64 * FILES_MAX as u64 {
@@ -224,6 +245,7 @@ impl Store {
                     (true, true) => open.push((format!("{path}/"), entry.id, depth + 1)),
                     (true, false) => return Err(Problem::new("holds folders that go too deep").into()),
                     (false, _) if blobs.insert((path.clone(), entry.id)) => {
+                        known.check(&entry.id)?;
                         judge(&path, self.blob_size(&entry.id.to_string())?)?;
                     }
                     (false, _) => {}

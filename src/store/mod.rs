@@ -41,6 +41,7 @@ mod snapshot;
 mod status;
 mod tips;
 mod transport;
+mod unsound;
 mod untracked;
 
 use std::cell::RefCell;
@@ -64,18 +65,19 @@ pub use crate::store::count::{Counts, counts};
 pub use crate::store::fetch::{Arrival, Fault, Kept, Wanted};
 pub use crate::store::identity::Identity;
 pub use crate::store::kept::Keep;
-pub use crate::store::merge::{Content, Merge};
+pub use crate::store::merge::{Content, Known, Merge};
 pub use crate::store::operation::{Entry, Move};
 pub use crate::store::published::{CommitLine, SnapshotFile};
 pub use crate::store::push::{Answer, Answers, Sent};
 pub use crate::store::reach::{Objects, Sizes, Weight};
-pub use crate::store::refusals::Refusals;
+pub use crate::store::refusals::{Refusal, Refusals};
 pub use crate::store::remote::{Listing, Remote};
 pub use crate::store::signature::{Signed, Verdict};
 pub use crate::store::tips::{
     LooseRuns, Purpose, RunRef, RunTip, Standing, Stray, doubt_loose, effective, remote_of, strays,
 };
 pub use crate::store::transport::{Interrupted, Talk, patiently, pause};
+pub use crate::store::unsound::Unsound;
 
 /// An object's id in lower-case hex.
 pub type Oid = String;
@@ -344,9 +346,22 @@ fn cannot_run_git(error: std::io::Error) -> anyhow::Error {
 fn said(stderr: &[u8]) -> Problem {
     let text = String::from_utf8_lossy(stderr);
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let chosen = lines.iter().find(|line| line.starts_with("fatal: ") || line.starts_with("error: "));
-    let line = chosen.or(lines.last()).copied().unwrap_or("git failed and said nothing");
-    Problem::new(format!("git: {}", line.trim_start_matches("fatal: ").trim_start_matches("error: ")))
+    let is_failure = |line: &str| line.starts_with("fatal: ") || line.starts_with("error: ");
+    // These tell only that the other side, or ssh, said what is wrong before.
+    let is_echo = |line: &str| {
+        line.contains("ould not read from remote repository") || line.contains("hung up unexpectedly")
+    };
+    let cause = lines.iter().position(|line| is_failure(line) && !is_echo(line));
+    let echo = || lines.iter().position(|line| is_echo(line)).map(|at| at.saturating_sub(1));
+    let line = cause.or_else(echo).map(|at| lines[at]).or(lines.last().copied());
+    let line = line.unwrap_or("git failed and said nothing");
+    let problem =
+        Problem::new(format!("git: {}", line.trim_start_matches("fatal: ").trim_start_matches("error: ")));
+    // Git tells how to go on where it does not trust an owner.
+    match lines.iter().find(|line| line.starts_with("git config --global --add safe.directory ")) {
+        Some(advice) => problem.hint(format!("if you trust its owner: {advice}")),
+        None => problem,
+    }
 }
 
 /// 16 random hex digits, for the names of temporary files.
@@ -360,4 +375,32 @@ fn random_name() -> std::io::Result<String> {
 /// A failure of gix, told as a cause under `what`.
 fn failed(what: &str, error: impl std::fmt::Display) -> Problem {
     Problem::new(format!("{what}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::said;
+
+    #[test]
+    fn of_what_git_says_the_cause_is_told() {
+        let told = |text: &str| said(text.as_bytes()).message;
+        let ssh = "git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.\n\nPlease make sure";
+        assert_eq!(told(ssh), "git: git@h: Permission denied (publickey).");
+        assert_eq!(
+            told("fatal: Could not read from remote repository."),
+            "git: Could not read from remote repository."
+        );
+        let options = "fatal: the receiving end does not support push options\nfatal: the remote end hung up unexpectedly";
+        assert_eq!(told(options), "git: the receiving end does not support push options");
+        let last = "fatal: the remote end hung up unexpectedly\nfatal: the receiving end does not support push options";
+        assert_eq!(told(last), "git: the receiving end does not support push options");
+        assert_eq!(told("x\ny\n"), "git: y");
+        assert_eq!(told(""), "git: git failed and said nothing");
+        let owner = "fatal: detected dubious ownership in repository at '/r'\nTo add an exception for this directory, call:\n\n\t\
+                     git config --global --add safe.directory /r\n";
+        assert_eq!(
+            said(owner.as_bytes()).hints,
+            ["if you trust its owner: git config --global --add safe.directory /r"]
+        );
+    }
 }

@@ -3,6 +3,7 @@
 //! Knows refs and what a server answers to each; which are sent, and when, is decided above.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use anyhow::Result;
 
@@ -89,11 +90,8 @@ impl Store {
         scratch.become_repository(self, &refs)?;
         let mut git = self.git();
         scratch.enter(self, &mut git);
-        if let Some(name) = &remote.name {
-            git.args(["-c", &format!("remote.{name}.mirror=false")]);
-        }
-        // The hook of a push is for branches: it may run tests for minutes.
-        git.args(["push", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"]);
+        push_only(&mut git, remote);
+        git.arg("--porcelain");
         // What is there already is answered for as well.
         git.arg("--verbose");
         git.args(is_dry.then_some("--dry-run"));
@@ -103,7 +101,7 @@ impl Store {
             git.arg(format!("--force-with-lease={}:{old}", one.target));
         }
         // `--` keeps a path from being an option.
-        git.args(["--", &remote.word]);
+        git.args(["--", remote.target()]);
         git.args((!plain.is_empty()).then_some("refs/*:refs/*"));
         git.args(forced.iter().map(|one| format!("{}:{}", one.tip, one.target)));
         let said = talk.run(&mut git, b"")?;
@@ -128,11 +126,22 @@ impl Store {
         git.env("SSH_ASKPASS_REQUIRE", "never");
         // A network that has gone must not hold up the end of a run.
         git.args(["-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60"]);
+        push_only(&mut git, remote);
         let refspec = format!("{}:{}", self.run_ref(id), remote.run_ref(id));
-        // The hook is for branches: it may run tests for minutes. `--` keeps a remote's name from being an option.
-        git.args(["push", "--quiet", "--no-verify", "--", &remote.word, &refspec]);
+        // `--` keeps a remote's name from being an option.
+        git.args(["--quiet", "--", remote.target(), &refspec]);
         output_of(&mut git).map(|_| ())
     }
+}
+
+/// Begins a push that takes nothing along but what it is told to, whatever is set for other pushes.
+fn push_only(git: &mut Command, remote: &Remote) {
+    let mirror = remote.name.iter().map(|name| format!("remote.{name}.mirror=false"));
+    for setting in mirror.chain(remote.settings()) {
+        git.args(["-c", &setting]);
+    }
+    // The hook of a push is for branches: it may run tests for minutes.
+    git.args(["push", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"]);
 }
 
 /// Reads a line of `git push --porcelain`: `<flag> TAB <from>:<to> TAB <summary> (<reason>)`.

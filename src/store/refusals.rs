@@ -1,7 +1,7 @@
-//! Tips from elsewhere that were found unusable: remembered, so that they are not fetched again each time.
+//! Tips from elsewhere that could not be used: remembered, so that they are not fetched again each time, and do not hold up others.
 //!
-//! An id stands for all that a tip holds, so that what is wrong with it stays wrong; another version of this program looks
-//! again. Nothing is lost with the file but a fetch.
+//! An id stands for all that a tip holds, so that what is wrong with it stays wrong; another version of this program looks again.
+//! What a remote could not give is tried again, after the others. Nothing is lost with the file but fetches.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -16,8 +16,20 @@ const SIZE_MAX: u64 = 1 << 20;
 /// Who found it: other versions may see it otherwise.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// By run and tip: why it cannot be used.
-pub type Refusals = HashMap<(RunId, Oid), String>;
+/// What stands before one that may be had another time.
+const DOUBTFUL: char = '?';
+
+/// By run and tip: why it could not be used.
+pub type Refusals = HashMap<(RunId, Oid), Refusal>;
+
+/// Why a tip could not be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// In words.
+    pub reason: String,
+    /// Whether it will be the same another time.
+    pub is_lasting: bool,
+}
 
 impl Store {
     /// What is remembered.
@@ -31,13 +43,14 @@ impl Store {
         }
     }
 
-    /// Remembers that a tip cannot be used as this run's. That it cannot be noted is no harm.
-    pub fn remember_refusal(&self, id: &RunId, tip: &Oid, reason: &str) {
+    /// Remembers that a tip could not be used as this run's. That it cannot be noted is no harm.
+    pub fn remember_refusal(&self, id: &RunId, tip: &Oid, refusal: &Refusal) {
         let path = self.refusals_path();
         let is_full = fs::metadata(&path).is_ok_and(|file| file.len() > SIZE_MAX);
-        let reason: String =
-            reason.chars().take(500).map(|each| if each.is_control() { ' ' } else { each }).collect();
-        let line = format!("{VERSION}\t{id}\t{tip}\t{reason}\n");
+        let plain = |each: char| if each.is_control() { ' ' } else { each };
+        let reason: String = refusal.reason.chars().take(500).map(plain).collect();
+        let doubt = if refusal.is_lasting { String::new() } else { DOUBTFUL.to_string() };
+        let line = format!("{doubt}{VERSION}\t{id}\t{tip}\t{reason}\n");
         let opened =
             OpenOptions::new().create(true).append(!is_full).write(true).truncate(is_full).open(&path);
         if opened.and_then(|mut file| file.write_all(line.as_bytes())).is_ok() {
@@ -45,11 +58,13 @@ impl Store {
         }
     }
 
-    fn refusal(&self, line: &str) -> Option<((RunId, Oid), String)> {
+    fn refusal(&self, line: &str) -> Option<((RunId, Oid), Refusal)> {
         let mut parts = line.splitn(4, '\t');
-        let (version, id, tip, reason) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        let is_known = version == VERSION && self.is_oid(tip);
-        Some(((RunId::parse(id).filter(|_| is_known)?, tip.to_owned()), reason.to_owned()))
+        let (judge, id, tip, reason) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let sure = judge.strip_prefix(DOUBTFUL);
+        let is_known = sure.unwrap_or(judge) == VERSION && self.is_oid(tip);
+        let refusal = Refusal { reason: reason.to_owned(), is_lasting: sure.is_none() };
+        Some(((RunId::parse(id).filter(|_| is_known)?, tip.to_owned()), refusal))
     }
 
     fn refusals_path(&self) -> PathBuf {

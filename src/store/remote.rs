@@ -25,6 +25,10 @@ pub struct Remote {
     pub name: Option<String>,
     /// What git is given to find it.
     pub(super) word: String,
+    /// Its address, where pushes go elsewhere than `word` leads fetches.
+    pub(super) place: Option<String>,
+    /// Whether that is one of several.
+    is_of_many: bool,
     /// Where runs lie there.
     runs: String,
     /// Where code refs lie there.
@@ -59,26 +63,63 @@ impl Remote {
 
     /// Its name, or the path or address without credentials.
     pub fn shown(&self) -> String {
+        match self.place.as_ref().filter(|_| self.is_of_many) {
+            Some(place) => format!("{} ({})", self.called(), without_credentials(place)),
+            None => self.called(),
+        }
+    }
+
+    /// What a person calls it.
+    pub fn called(&self) -> String {
         self.name.clone().unwrap_or_else(|| without_credentials(&self.word))
+    }
+
+    /// The address that a pull must be given for what is there.
+    pub fn pulled_as(&self) -> String {
+        self.place.as_deref().map_or_else(|| self.called(), without_credentials)
+    }
+
+    /// Settings that git needs to take what it is given for this repository.
+    pub(super) fn settings(&self) -> Vec<String> {
+        // An address as git makes it of another is not to be made another again; an equals sign would end the key.
+        let fixed = self.place.as_ref().filter(|place| !place.contains('='));
+        let rules =
+            fixed.map(|place| ["insteadOf", "pushInsteadOf"].map(|key| format!("url.{place}.{key}={place}")));
+        rules.into_iter().flatten().collect()
+    }
+
+    /// The same remote, where it is pushed to.
+    pub(super) fn at(&self, place: String, is_of_many: bool) -> Self {
+        Self { place: Some(place), is_of_many, ..self.clone() }
+    }
+
+    /// What git is given to find it.
+    pub(super) fn target(&self) -> &str {
+        self.place.as_deref().unwrap_or(&self.word)
     }
 }
 
 impl Store {
-    /// The remotes that git's configuration names, sorted.
+    /// The remotes that git's configuration names, and under whose names refs can be kept, sorted.
     pub fn remote_names(&self) -> Vec<String> {
+        self.configured_names().into_iter().filter(|name| check_name(name).is_ok()).collect()
+    }
+
+    fn configured_names(&self) -> BTreeSet<String> {
         let names = self.config_section("remote").into_iter().filter_map(|(key, _)| {
             let (name, key) = key.rsplit_once('.')?;
             ["url", "pushurl"].contains(&key).then(|| name.to_owned())
         });
-        names.collect::<BTreeSet<_>>().into_iter().collect()
+        names.collect()
     }
 
     /// The remote of this name.
     pub fn remote_named(&self, name: &str) -> Result<Option<Remote>> {
-        if !self.remote_names().iter().any(|known| known == name) {
+        if !self.configured_names().contains(name) {
             return Ok(None);
         }
         check_word(name)?;
+        check_name(name)?;
         self.remote(Some(name.to_owned()), name.to_owned()).map(Some)
     }
 
@@ -91,10 +132,12 @@ impl Store {
     fn remote(&self, name: Option<String>, word: String) -> Result<Remote> {
         let key = name.as_ref().map(|name| format!("remote.{name}.xtrackPrefix"));
         let Some(prefix) = key.as_ref().and_then(|key| self.config(key)) else {
-            return Ok(Remote { name, word, runs: self.runs_prefix.clone(), code: CODE_PREFIX.to_owned() });
+            let (runs, code) = (self.runs_prefix.clone(), CODE_PREFIX.to_owned());
+            return Ok(Remote { name, word, runs, code, place: None, is_of_many: false });
         };
-        let place = crate::store::open::checked_prefix(&key.unwrap_or_default(), &prefix)?;
-        Ok(Remote { name, word, runs: format!("{place}runs/"), code: format!("{place}code/") })
+        let below = crate::store::open::checked_prefix(&key.unwrap_or_default(), &prefix)?;
+        let (runs, code) = (format!("{below}runs/"), format!("{below}code/"));
+        Ok(Remote { name, word, runs, code, place: None, is_of_many: false })
     }
 
     /// Where the tips of a remote's runs are kept as last fetched.
@@ -132,7 +175,10 @@ impl Store {
     /// What the remote holds now.
     pub fn list_remote(&self, remote: &Remote, talk: &Talk<'_>) -> Result<Listing> {
         let mut git = self.git();
-        git.args(["ls-remote", "--quiet", "--refs", "--", &remote.word]);
+        for setting in remote.settings() {
+            git.args(["-c", &setting]);
+        }
+        git.args(["ls-remote", "--quiet", "--refs", "--", remote.target()]);
         let said = talk.run(&mut git, b"")?;
         if !said.is_done {
             return Err(said.failure());
@@ -140,8 +186,11 @@ impl Store {
         let text = String::from_utf8_lossy(&said.stdout);
         let mut listing = Listing::default();
         for (tip, name) in text.lines().filter_map(|line| line.split_once('\t')) {
-            if self.is_oid(tip) {
-                listing.take(remote, tip, name);
+            match self.is_oid(tip) {
+                true => listing.take(remote, tip, name),
+                // Git lists it, and could take nothing from it.
+                false if is_hex(tip, 40) || is_hex(tip, 64) => return Err(self.foreign_hash(remote).into()),
+                false => {}
             }
         }
         Ok(listing)
@@ -149,18 +198,19 @@ impl Store {
 
     /// The common git folder of the remote, if it is a repository on this machine.
     pub fn local_remote(&self, remote: &Remote, is_push: bool) -> Option<PathBuf> {
-        let address = match &remote.name {
-            None => remote.word.clone(),
-            Some(name) => {
-                let mut git = self.git();
-                git.args(["remote", "get-url"]).args(is_push.then_some("--push")).args(["--", name]);
-                String::from_utf8_lossy(&output_of(&mut git).ok()?).lines().next()?.to_owned()
-            }
-        };
+        let address = self.address(remote, is_push);
         let path = address.strip_prefix("file://").unwrap_or(&address);
         // Where git runs, from which it takes a relative path.
         let path = self.work_tree().unwrap_or(&self.git_dir).join(path);
         common_dir_of(&path)
+    }
+
+    fn foreign_hash(&self, remote: &Remote) -> Problem {
+        let (ours, shown) = (self.hash_kind(), remote.shown());
+        Problem::new(format!(
+            "'{shown}' names objects by another hash than this repository, which does by {ours}"
+        ))
+        .hint("runs travel only between repositories of one object format")
     }
 
     pub(super) fn is_oid(&self, text: &str) -> bool {
@@ -200,6 +250,18 @@ fn check_word(word: &str) -> Result<(), Problem> {
             .hint("`git remote -v` lists the remotes"));
     }
     Ok(())
+}
+
+/// Refuses a remote whose name cannot be a part of the names of refs, which git does not make either.
+fn check_name(name: &str) -> Result<(), Problem> {
+    match gix::refs::FullName::try_from(format!("{}x", Store::tracking_prefix(name)).as_str()) {
+        Ok(_) => Ok(()),
+        Err(_) => {
+            let problem =
+                Problem::usage(format!("the remote {name:?} has a name that no ref can be kept under"));
+            Err(problem.hint("give it another in git's configuration; its address will do as well"))
+        }
+    }
 }
 
 /// The common git folder of the repository at exactly this path, if there is one that git trusts.

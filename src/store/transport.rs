@@ -225,6 +225,8 @@ fn is_interruption(stderr: &str) -> bool {
         "repository not found",
         "host key verification failed",
         "fsck error",
+        "hash algorithm",
+        "does not support",
         "does not exist",
         "not our ref",
         "exceeds",

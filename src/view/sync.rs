@@ -2,7 +2,7 @@
 //!
 //! Knows how that reads; not how it was done.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
@@ -19,6 +19,8 @@ use crate::store::{CommitLine, Oid};
 
 /// How many of a list are shown.
 const SHOWN_MAX: usize = 10;
+/// How many runs are named that are left as they are for one reason.
+const ALIKE_MAX: usize = 20;
 
 /// What a push did, or would do.
 pub fn pushed(pushed: &Pushed, remote: &str, is_dry: bool) -> Vec<String> {
@@ -39,25 +41,32 @@ pub fn pushed(pushed: &Pushed, remote: &str, is_dry: bool) -> Vec<String> {
         (false, true) => format!("would push {runs} to '{remote}': {}", listed(&parts)),
         (false, false) => format!("pushed {runs} to '{remote}': {}", listed(&parts)),
     });
-    let (word, left) = if is_dry { ("would go", "would be left") } else { ("went", "left") };
+    let word = if is_dry { "would go" } else { "went" };
+    let stay = |count: usize| match (is_dry, count) {
+        (true, _) => "would stay",
+        (false, 1) => "stays",
+        (false, _) => "stay",
+    };
     if !pushed.code.is_empty() {
         lines.push(format!("{} of code {word} along", human::count(pushed.code.len(), "state")));
     }
     if pushed.code_withheld > 0 && !pushed.landed.is_empty() {
         let states = human::count(pushed.code_withheld, "state");
         lines.push(format!(
-            "{states} of code {left} here: '{remote}' does not have the commits; `--code` sends them"
+            "{states} of code {} here: '{remote}' does not have the commits; `--code` sends them",
+            stay(pushed.code_withheld)
         ));
     }
     lines.extend(artifacts(&pushed.artifacts, Whereabouts::Going).map(|what| format!("{what} {word} along")));
-    let staying = artifacts(&pushed.artifacts, Whereabouts::Staying);
-    lines.extend(
-        staying.map(|what| format!("{what} {left} here: no artifact store is set (docs/artifacts.md)")),
-    );
-    let refused = artifacts(&pushed.artifacts, Whereabouts::Refused);
-    lines.extend(refused.map(|what| format!("{what} {left} here: the artifact store does not take them")));
+    let mut left = |whereabouts, why: &str| {
+        let count = pushed.artifacts.iter().filter(|one| one.whereabouts == whereabouts).count();
+        let what = artifacts(&pushed.artifacts, whereabouts);
+        lines.extend(what.map(|what| format!("{what} {} here: {why}", stay(count))));
+    };
+    left(Whereabouts::Staying, "no artifact store is set (docs/artifacts.md)");
+    left(Whereabouts::Refused, "the artifact store does not take that");
     let missing = artifacts(&pushed.artifacts, Whereabouts::Missing);
-    lines.extend(missing.map(|what| format!("missing here, and left out: {what}")));
+    lines.extend(missing.map(|what| format!("not here, and not gone along: {what}")));
     if !pushed.behind.is_empty() {
         let runs = human::count(pushed.behind.len(), "run");
         lines.push(format!("'{remote}' is further on with {runs}: `git xtrack pull` brings that here"));
@@ -172,8 +181,36 @@ pub fn merged(outcome: &Outcome, remote: &str) -> Vec<String> {
     lines
 }
 
+/// Why runs are left as they are: each by itself, unless very many are so for one reason.
+pub fn refusals<'a>(refused: impl IntoIterator<Item = &'a Refused>) -> Vec<String> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut lines = Vec::new();
+    for one in refused {
+        let count = counts.entry(without_ids(&one.reason)).or_default();
+        *count += 1;
+        if *count <= ALIKE_MAX {
+            lines.push(self::refused(one));
+        }
+    }
+    let many = counts.into_iter().filter(|(_, count)| *count > ALIKE_MAX);
+    lines.extend(many.map(|(reason, count)| {
+        format!("{} more: {reason} (`--json` names them)", human::count(count - ALIKE_MAX, "run"))
+    }));
+    lines
+}
+
+/// A reason, whichever object it speaks of.
+fn without_ids(reason: &str) -> String {
+    let is_id = |word: &str| word.len() >= 40 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let words = reason.split(' ').map(|word| match word.trim_end_matches([':', ',']) {
+        bare if is_id(bare) => word.replace(bare, "…"),
+        _ => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// Why a run is left as it is.
-pub fn refused(refused: &Refused) -> String {
+fn refused(refused: &Refused) -> String {
     format!("run '{}': {}", refused.id, refused.reason)
 }
 
@@ -212,6 +249,17 @@ pub fn pushed_json(pushed: &Pushed, remote: &str, is_dry: bool) -> Json {
         "artifacts": pushed.artifacts.iter().map(artifact_json).collect::<Json>(),
         "remarks": pushed.remarks,
     })
+}
+
+/// The answers for all places that a push went to: the first, and in it the others.
+pub fn pushed_places_json(answers: Vec<Json>) -> Json {
+    let mut answers = answers.into_iter();
+    let mut first = answers.next().unwrap_or_default();
+    let others: Vec<Json> = answers.collect();
+    if !others.is_empty() {
+        first["also"] = others.into();
+    }
+    first
 }
 
 fn planned_json(run: &Planned) -> Json {

@@ -146,7 +146,9 @@ fn unlawful(hostile: &mut Hostile) {
     for _ in 0..if crate::sharing::trials(0) > 0 { 10_000 } else { 100 } {
         deep = hostile.tree(&[("40000", b"d", &deep)]);
     }
-    hostile.with(&[("40000", b"artifacts", &deep)], &[], "go too deep");
+    // The deepest are too much for git already.
+    let reason = if crate::sharing::trials(0) > 0 { "tree depth" } else { "go too deep" };
+    hostile.with(&[("40000", b"artifacts", &deep)], &[], reason);
     // A million names.
     let raw: Vec<u8> = (0..20).map(|at| u8::from_str_radix(&blob[at * 2..at * 2 + 2], 16).unwrap()).collect();
     let many: Vec<u8> =
@@ -306,6 +308,10 @@ fn what_plain_git_let_in_is_refused_by_merge() {
     unsound(&mut hostile);
     unlawful(&mut hostile);
     let repo = clone_of(&hostile.bare, "Ada");
+    // Else git itself goes no deeper than some thousand folders.
+    let depth = ["config", "core.maxTreeDepth", "20000"];
+    hostile.writer.git(&[&["-C", hostile.bare.path()], &depth[..]].concat());
+    repo.git(&depth);
     repo.git(&["fetch", "-q", "origin", "+refs/runs/*:refs/xtrack/remotes/origin/runs/*"]);
     let output = repo.xtrack(&["merge"]);
     assert_eq!(output.code, 1);
@@ -329,9 +335,23 @@ fn a_remote_that_lost_a_part_of_a_run_gives_the_others() {
     assert_eq!(output.code, 1);
     assert!(output.stderr.contains("5 runs from 'origin': 5 new"), "{}", output.stderr);
     assert!(output.stderr.contains(&format!("warning: run '{}'", run_id(2))), "{}", output.stderr);
-    // Whoever has the run makes it whole again.
     bo.assert_sound();
-    assert_eq!(tips(&ada).lines().count(), 6);
+    // What could not be had is tried again, and after what is new: that comes at once.
+    make_runs(&ada, 6..9);
+    ada.git(&["push", "-q", "origin", "refs/runs/*"]);
+    let mut bo = bo;
+    let trace = bo.root().join("trace");
+    bo.set("GIT_TRACE", trace.to_str().unwrap());
+    let output = bo.xtrack(&["pull"]);
+    assert!(output.stderr.contains("3 runs from 'origin': 3 new"), "{}", output.stderr);
+    assert!(output.stderr.contains(&format!("warning: run '{}'", run_id(2))), "{}", output.stderr);
+    assert_eq!(count(&trace, "git fetch"), 2);
+    bo.env.clear();
+    // Whoever has the run makes it whole again.
+    let whole = ada.git(&["cat-file", "blob", &blob]);
+    ada.git_stdin(&["-C", bare.path(), "hash-object", "-w", "--stdin"], &format!("{whole}\n"));
+    bo.xtrack(&["pull"]).ok();
+    assert_eq!(tips(&bo), tips(&ada));
 }
 
 #[test]
@@ -363,4 +383,113 @@ fn a_joined_record_that_nobody_could_read_is_not_made() {
         assert!(output.stderr.contains("together with what is here it cannot be read"), "{}", output.stderr);
     }
     assert_eq!(ada.xtrack(&["show", &id.to_string()]).code, 0);
+}
+
+/// Many objects of a kind, written at once.
+fn objects(hostile: &Hostile, kind: &str, all: &[Vec<u8>]) -> Vec<String> {
+    let folder = hostile.writer.root().join(format!("many-{kind}"));
+    fs::create_dir_all(&folder).unwrap();
+    let write = |(number, bytes): (usize, &Vec<u8>)| {
+        let path = folder.join(number.to_string());
+        fs::write(&path, bytes).unwrap();
+        format!("{}\n", path.display())
+    };
+    let paths: String = all.iter().enumerate().map(write).collect();
+    let bare = hostile.bare.path();
+    let arguments =
+        ["-C", bare, "hash-object", "-w", "--literally", "--no-filters", "-t", kind, "--stdin-paths"];
+    hostile.writer.git_stdin(&arguments, &paths).lines().map(str::to_owned).collect()
+}
+
+/// How often git was asked to do this, as a trace tells.
+fn count(trace: &std::path::Path, what: &str) -> usize {
+    let traced = fs::read_to_string(trace).unwrap();
+    traced.lines().filter(|line| line.contains("trace: built-in: git ") && line.contains(what)).count()
+}
+
+#[test]
+fn however_many_are_unsound_the_good_ones_come_in_a_few_fetches() {
+    let mut hostile = Hostile::new();
+    let raw = |hex: &str| -> Vec<u8> {
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+    };
+    let ids: Vec<RunId> = (0..300).map(|_| hostile.id()).collect();
+    let records =
+        objects(&hostile, "blob", &ids.iter().map(|id| bytes_of(&facts(id, "x"))).collect::<Vec<_>>());
+    let folder = raw(&hostile.tree(&[("100644", b"config", &records[0])]));
+    let tree =
+        |record: &String| [b"40000 ..\0".as_slice(), &folder, b"100644 run.toml\0", &raw(record)].concat();
+    let trees = objects(&hostile, "tree", &records.iter().map(tree).collect::<Vec<_>>());
+    let who = "Eve <eve@example.com> 1767225600 +0000";
+    let commit = |tree: &String| format!("tree {tree}\nauthor {who}\ncommitter {who}\n\nx\n").into_bytes();
+    let commits = objects(&hostile, "commit", &trees.iter().map(commit).collect::<Vec<_>>());
+    let lines: String =
+        ids.iter().zip(&commits).map(|(id, commit)| format!("create refs/runs/{id} {commit}\n")).collect();
+    hostile.writer.git_stdin(&["-C", hostile.bare.path(), "update-ref", "--stdin"], &lines);
+    // Good ones between them, too.
+    make_runs(&hostile.writer, 400..420);
+    hostile.writer.git(&["push", "-q", "origin", "refs/runs/*"]);
+    let mut repo = clone_of(&hostile.bare, "Ada");
+    let trace = repo.root().join("trace");
+    repo.set("GIT_TRACE", trace.to_str().unwrap());
+    let output = repo.xtrack(&["pull", "--json"]);
+    assert_eq!(output.code, 1);
+    assert_eq!(count(&trace, "git fetch"), 2);
+    repo.env.clear();
+    let told: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    let refused = told["fetched"]["refused"].as_array().unwrap();
+    assert_eq!(refused.len(), 300);
+    assert!(refused.iter().all(|one| one["reason"].as_str().unwrap().contains("hasDotdot")), "{refused:?}");
+    assert_eq!(repo.refs("refs/runs").len(), 25);
+    repo.assert_sound();
+    // People see some of them, and how many more there are.
+    let output = repo.xtrack(&["pull"]);
+    let warnings: Vec<_> = output.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
+    assert_eq!(warnings.len(), 21);
+    assert_eq!(
+        warnings[20],
+        "warning: 280 runs more: object …: hasDotdot: contains '..' (`--json` names them)"
+    );
+}
+
+#[test]
+fn what_makes_the_remotes_own_git_give_up_does_not_hold_up_the_good_runs() {
+    let mut hostile = Hostile::new();
+    hostile.writer.git(&["-C", hostile.bare.path(), "config", "core.maxTreeDepth", "40"]);
+    let mut deep = hostile.tree(&[("100644", b"x", &hostile.blob(b"x"))]);
+    for _ in 0..100 {
+        deep = hostile.tree(&[("40000", b"d", &deep)]);
+    }
+    // A git that knows no such limit sends it.
+    hostile.with(&[("40000", b"artifacts", &deep)], &[], "deep");
+    let reason = hostile.bad.pop().unwrap();
+    let repo = clone_of(&hostile.bare, "Ada");
+    for said in ["5 runs from 'origin': 5 new\n", "nothing new from 'origin'\n"] {
+        let output = repo.xtrack(&["pull"]);
+        assert_eq!(output.code, 1);
+        assert!(output.stderr.contains(said), "{}", output.stderr);
+        let line = output.stderr.lines().find(|line| line.contains(reason.0.as_str())).unwrap();
+        assert!(line.contains("exceeded maximum allowed tree depth") || line.contains("too deep"), "{line}");
+    }
+    repo.assert_sound();
+}
+
+#[test]
+fn an_object_in_the_place_of_another_changes_no_run() {
+    let hostile = Hostile::new();
+    let repo = clone_of(&hostile.bare, "Ada");
+    repo.xtrack(&["pull"]).ok();
+    let id = run_id(0);
+    let honest = repo.git(&["rev-parse", &format!("refs/runs/{id}:run.toml")]);
+    let mut forged = facts(&id, "forged");
+    forged.exit_code = Some(7);
+    let forged = hostile
+        .writer
+        .git_stdin(&["hash-object", "-w", "--stdin"], std::str::from_utf8(&bytes_of(&forged)).unwrap());
+    hostile.writer.git(&["push", "-q", "origin", &format!("{forged}:refs/replace/{honest}")]);
+    // As `git clone --mirror` does.
+    repo.git(&["fetch", "-q", "origin", "refs/replace/*:refs/replace/*"]);
+    let shown = repo.xtrack(&["show", id.as_str()]).ok().stdout;
+    assert!(shown.contains("run-0") && !shown.contains("forged"), "{shown}");
+    repo.xtrack(&["fsck"]).ok();
 }

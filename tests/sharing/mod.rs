@@ -5,6 +5,7 @@ mod cuts;
 mod exchange;
 mod hostile;
 mod liars;
+mod places;
 mod plain;
 mod pull;
 mod push;

@@ -34,10 +34,7 @@ pub struct Args {
 /// Fetches.
 pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     let tracker = session.tracker()?;
-    let remote = match &args.remote {
-        Some(word) => sync::remote_named(&tracker, word)?,
-        None => sync::usual_remote(&tracker)?,
-    };
+    let remote = sync::remote(&tracker, args.remote.as_deref())?;
     let shown = remote.shown();
     if remote.name.is_none() {
         let problem = Problem::usage(format!("'{shown}' has no name to keep its runs under"));
@@ -51,7 +48,7 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
         true => session.json(&view::sync::fetched_json(&fetched, &shown))?,
         false => view::sync::fetched(&fetched, &shown).iter().for_each(|line| session.note(line)),
     }
-    fetched.refused.iter().for_each(|refused| session.warn(&view::sync::refused(refused)));
+    view::sync::refusals(&fetched.refused).iter().for_each(|line| session.warn(line));
     fetched.code_refused.iter().for_each(|refused| session.warn(&view::sync::refused_code(refused)));
     Ok(if fetched.refused.is_empty() && fetched.code_refused.is_empty() {
         ExitCode::SUCCESS

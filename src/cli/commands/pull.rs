@@ -44,10 +44,7 @@ pub struct Args {
 /// Pulls.
 pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     let tracker = session.tracker()?;
-    let remote = match &args.remote {
-        Some(word) => sync::remote_named(&tracker, word)?,
-        None => sync::usual_remote(&tracker)?,
-    };
+    let remote = sync::remote(&tracker, args.remote.as_deref())?;
     let talk = session.talk(args.json);
     let options = pull::Options { code: args.code, takes_purges: args.yes };
     let (fetched, mut outcome) = pull::pull(&tracker, &remote, options, &talk)?;
@@ -96,7 +93,7 @@ pub fn ask_purges(
 pub fn warn(session: &Session, fetched: Option<&Fetched>, outcome: &Outcome, command: &str) -> bool {
     let refused: Vec<_> =
         fetched.iter().flat_map(|fetched| &fetched.refused).chain(&outcome.refused).collect();
-    refused.iter().for_each(|refused| session.warn(&view::sync::refused(refused)));
+    view::sync::refusals(refused.iter().copied()).iter().for_each(|line| session.warn(line));
     let code: Vec<_> = fetched.iter().flat_map(|fetched| &fetched.code_refused).collect();
     code.iter().for_each(|refused| session.warn(&view::sync::refused_code(refused)));
     outcome.changed.iter().filter_map(view::sync::disputed).for_each(|line| session.warn(&line));

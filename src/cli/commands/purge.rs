@@ -61,7 +61,7 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
         return Err(Problem::usage("--why is one line of text").into());
     }
     let remotes: Vec<Remote> =
-        args.remote.iter().map(|word| sync::remote_named(&tracker, word)).collect::<Result<_>>()?;
+        args.remote.iter().map(|word| sync::remote(&tracker, Some(word))).collect::<Result<_>>()?;
     let ids = resolve_each(&tracker, &args.runs)?;
     let intents = purge::plan(&tracker, &ids)?;
     if args.dry_run {
@@ -104,17 +104,19 @@ fn tell(
     let talk = Talk { is_attended: session.is_attended(), progress: None };
     let mut reached = Vec::new();
     for remote in remotes {
-        match elsewhere::carry(tracker, intent, &purged.stone, remote, &talk) {
-            Ok(carried) => {
-                reached.push(remote.shown());
-                purged.remains.extend(carried.remains);
-            }
-            Err(error) => {
-                *is_whole = false;
-                let (message, hints) = crate::error::describe(&error);
-                session.error(&message, &[], &hints);
+        let mut is_reached = true;
+        for place in tracker.store.push_places(remote) {
+            match elsewhere::carry(tracker, intent, &purged.stone, &place, &talk) {
+                Ok(carried) => purged.remains.extend(carried.remains),
+                Err(error) => {
+                    is_reached = false;
+                    let (message, hints) = crate::error::describe(&error);
+                    session.error(&message, &[], &hints);
+                }
             }
         }
+        *is_whole &= is_reached;
+        reached.extend(is_reached.then(|| remote.shown()));
     }
     purged.remains.extend(view::space::beyond(&intent.id, &tracker.store.remote_names(), &reached));
     if !args.json {

@@ -66,16 +66,52 @@ pub fn run(mut args: Args, session: &Session) -> Result<ExitCode> {
     trust::settle_set(session, &mut tracker)?;
     let remote = remote(&tracker, &mut args.choice)?;
     let options = options(&args, session, &tracker)?;
-    let talk = session.talk(args.json);
-    let planned = plan::plan(&tracker, &remote, &options, &talk)?;
-    if !confirm(&args, session, &planned, &options)? {
-        session.note("nothing was sent");
-        return Ok(ExitCode::from(Exit::Failed as u8));
+    if options.runs.as_ref().is_some_and(Vec::is_empty) && !args.json {
+        session.note("no runs match: nothing was sent");
+        return Ok(ExitCode::SUCCESS);
     }
-    let pushed = push::push(&tracker, planned, &options, &talk)?;
-    tell(&args, session, &pushed, &remote.shown())?;
-    let is_whole = pushed.refused.is_empty() && pushed.code_refused.is_empty();
+    let places = tracker.store.push_places(&remote);
+    let (mut is_whole, mut answers) = (true, Vec::new());
+    for place in &places {
+        match push(&args, session, &tracker, place, &options) {
+            Ok(Some(pushed)) => {
+                tell(&args, session, &pushed, &place.shown());
+                is_whole &= pushed.refused.is_empty() && pushed.code_refused.is_empty();
+                answers.push(view::sync::pushed_json(&pushed, &place.shown(), args.dry_run));
+            }
+            Ok(None) => {
+                session.note("nothing was sent");
+                is_whole = false;
+            }
+            // One that cannot be reached does not keep it from the others.
+            Err(error) if places.len() > 1 => {
+                let (message, hints) = crate::error::describe(&error);
+                session.error(&message, &[], &hints);
+                is_whole = false;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if args.json && !answers.is_empty() {
+        session.json(&view::sync::pushed_places_json(answers))?;
+    }
     Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(Exit::Failed as u8) })
+}
+
+/// Pushes to one place; nothing if that was not confirmed.
+fn push(
+    args: &Args,
+    session: &Session,
+    tracker: &Tracker,
+    place: &Remote,
+    options: &plan::Options,
+) -> Result<Option<push::Pushed>> {
+    let talk = session.talk(args.json);
+    let planned = plan::plan(tracker, place, options, &talk)?;
+    match confirm(args, session, &planned, options)? {
+        true => push::push(tracker, planned, options, &talk).map(Some),
+        false => Ok(None),
+    }
 }
 
 /// Takes the first word if it is a remote.
@@ -140,17 +176,13 @@ fn confirm(args: &Args, session: &Session, plan: &plan::Plan, options: &plan::Op
     Ok(true)
 }
 
-fn tell(args: &Args, session: &Session, pushed: &push::Pushed, remote: &str) -> Result<()> {
+fn tell(args: &Args, session: &Session, pushed: &push::Pushed, remote: &str) {
     pushed.remarks.iter().for_each(|line| session.note(&format!("remote: {line}")));
-    if args.json {
-        session.json(&view::sync::pushed_json(pushed, remote, args.dry_run))?;
-    } else {
+    if !args.json {
         view::sync::pushed(pushed, remote, args.dry_run).iter().for_each(|line| session.note(line));
     }
-    for refused in &pushed.refused {
-        session.warn(&view::sync::refused(refused));
-    }
+    view::sync::refusals(&pushed.refused).iter().for_each(|line| session.warn(line));
     pushed.code_refused.iter().for_each(|refused| session.warn(&view::sync::refused_code(refused)));
+    pushed.warnings.iter().for_each(|warning| session.warn(warning));
     pushed.advice.iter().for_each(|advice| session.note(&format!("hint: {advice}")));
-    Ok(())
 }

@@ -13,7 +13,7 @@ use crate::run::id::RunId;
 use crate::run::join::{self, Ancestry};
 use crate::run::record::Files;
 use crate::store::mend::Rewrite;
-use crate::store::{Content, Oid, Store, Target};
+use crate::store::{Content, Known, Oid, Store, Target};
 use crate::tracker::Tracker;
 
 /// How often a record is tried again that others change meanwhile.
@@ -72,7 +72,7 @@ fn keep_code(tracker: &Tracker, state: &Oid) -> Result<String> {
 fn put_back(tracker: &Tracker, id: &RunId, target: &Target, copies: &[(String, Oid)]) -> Result<String> {
     let store = &tracker.store;
     let is_sound = |tip: &Oid| -> Result<()> {
-        incoming::check(store, id, tip, &|_| false)?;
+        incoming::check(store, id, tip, &Known::default())?;
         let chain = store.chain(tip, &record::is_read)?;
         match chain.troubles.first() {
             Some(trouble) => {

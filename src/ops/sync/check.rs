@@ -11,7 +11,7 @@ use crate::human;
 use crate::run::id::RunId;
 use crate::run::record::{Files, Place, TOMBSTONE};
 use crate::run::{fold, join};
-use crate::store::{Oid, Store};
+use crate::store::{Known, Oid, Store};
 
 /// How large a file that is read as a whole may be.
 const TEXT_MAX: u64 = 16 << 20;
@@ -24,8 +24,8 @@ const DISPUTED_MAX: usize = 256;
 /// What stands for a blob that need not be read.
 const UNREAD: &[u8] = b"\0blob ";
 
-/// Checks the tip of a run, and the commits behind it that are not `known`.
-pub fn check(store: &Store, id: &RunId, tip: &Oid, known: &dyn Fn(&Oid) -> bool) -> Result<()> {
+/// Checks the tip of a run, and the commits behind it that are not known to be good.
+pub fn check(store: &Store, id: &RunId, tip: &Oid, known: &Known<'_>) -> Result<()> {
     let mut misplaced = None;
     store.inspect(tip, known, &mut |path, size| {
         let place = Place::parse(path);

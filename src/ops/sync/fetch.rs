@@ -47,7 +47,10 @@ pub fn fetch(tracker: &Tracker, remote: &Remote, with_code: bool, talk: &Talk<'_
     let cannot = || format!("cannot fetch from '{}'", remote.shown());
     let mut fetched = fetch_runs(tracker, remote, talk).with_context(cannot)?;
     if let Some(name) = &remote.name {
-        note_tips(&tracker.store, name, &fetched.tips, &fetched.tracked)?;
+        let missed = try_note_tips(&tracker.store, name, &fetched.tips, &fetched.tracked)?;
+        let told =
+            |(id, error)| Refused::new(id, Cause::Here, format!("it came, and cannot be noted: {error:#}"));
+        fetched.refused.extend(missed.into_iter().map(told));
     }
     if with_code {
         fetch_code(tracker, remote, &mut fetched, talk).with_context(cannot)?;
@@ -90,6 +93,19 @@ pub fn note_tips(
     tips: &BTreeMap<RunId, Oid>,
     known: &BTreeMap<RunId, Oid>,
 ) -> Result<()> {
+    match try_note_tips(store, name, tips, known)?.into_iter().next() {
+        Some((_, error)) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// The same; those that cannot be noted are given back, and hold up no other.
+fn try_note_tips(
+    store: &Store,
+    name: &str,
+    tips: &BTreeMap<RunId, Oid>,
+    known: &BTreeMap<RunId, Oid>,
+) -> Result<Vec<(RunId, anyhow::Error)>> {
     let prefix = Store::tracking_prefix(name);
     let (mut new, mut old) = (Vec::new(), Vec::new());
     for (id, tip) in tips {
@@ -99,13 +115,12 @@ pub fn note_tips(
             None => new.push((format!("{prefix}{id}"), tip.clone())),
         }
     }
-    let created = store.create_refs(&new)?.into_iter().map(|(_, error)| error);
-    let changed = store.change_refs(&old)?.into_iter().filter_map(Result::err);
+    let created = store.create_refs(&new)?;
+    let changed = store.change_refs(&old)?;
+    let changed = old.into_iter().zip(changed).filter_map(|((name, ..), done)| Some((name, done.err()?)));
     // Somebody else who noted something at the same time knows as much.
-    match created.chain(changed).find(|error| !error.is::<Moved>()) {
-        Some(error) => Err(error),
-        None => Ok(()),
-    }
+    let missed = created.into_iter().chain(changed).filter(|(_, error)| !error.is::<Moved>());
+    Ok(missed.filter_map(|(name, error)| Some((RunId::parse(name.strip_prefix(&prefix)?)?, error))).collect())
 }
 
 /// Brings the code states that refs of the remote keep, and keeps them here.
@@ -115,7 +130,7 @@ fn fetch_code(tracker: &Tracker, remote: &Remote, fetched: &mut Fetched, talk: &
     let missing: Vec<Oid> = fetched.listing.code.difference(&kept).cloned().collect();
     let absent = store.absent(&missing);
     if !absent.is_empty() {
-        let wanted = Wanted { tips: &absent, known: &[], is_code: true };
+        let wanted = Wanted { tips: &absent, suspects: &[], known: &[], is_code: true };
         let arrival = patiently(|| store.fetch(remote, &wanted, talk))?;
         let refused = arrival.faults.iter().map(|fault| (fault.tip.clone(), fault.reason.clone()));
         fetched.code_refused.extend(refused);

@@ -9,13 +9,37 @@ use anyhow::Result;
 
 use crate::ops::sync::check;
 use crate::run::id::RunId;
-use crate::store::{Kept, Oid, Remote, Store, Talk, Wanted, patiently};
+use crate::store::{Kept, Known, Oid, Refusal, Refusals, Remote, Store, Talk, Wanted, patiently};
 
 /// Tips of runs in quarantine, or here already.
 pub struct Look<'a> {
     store: &'a Store,
     arrival: Option<Arrived>,
     faults: HashMap<(RunId, Oid), String>,
+    refusals: Refusals,
+}
+
+/// Tips that are to be fetched.
+#[derive(Default)]
+struct Tips {
+    /// Those of which nothing is known.
+    fresh: Vec<Oid>,
+    /// Those that the remote could not give before.
+    suspects: Vec<Oid>,
+}
+
+impl Tips {
+    /// Each once. The suspects begin elsewhere each time: not all of them may be tried.
+    fn settle(&mut self) {
+        let mut taken = HashSet::new();
+        self.fresh.retain(|tip| taken.insert(tip.clone()));
+        self.suspects.retain(|tip| taken.insert(tip.clone()));
+        let mut random = [0; 2];
+        // Without randomness they merely begin where they did.
+        let _ = getrandom::fill(&mut random);
+        let start = usize::from(u16::from_le_bytes(random)) % self.suspects.len().max(1);
+        self.suspects.rotate_left(start);
+    }
 }
 
 /// What came into quarantine.
@@ -36,24 +60,25 @@ impl<'a> Look<'a> {
     ) -> Result<Self> {
         let all: Vec<Oid> = tips.iter().map(|(_, tip)| tip.clone()).collect();
         let absent: HashSet<Oid> = store.absent(&all).into_iter().collect();
-        let mut look = Self { store, arrival: None, faults: HashMap::new() };
+        let mut look = Self { store, arrival: None, faults: HashMap::new(), refusals: Refusals::new() };
         if absent.is_empty() {
             return Ok(look);
         }
-        let refusals = store.refusals();
-        let mut wanted = HashSet::new();
+        let mut wanted = Tips::default();
+        look.refusals = store.refusals();
+        // In the order in which they are listed, which is that of their age.
         for tip in tips.iter().filter(|(_, tip)| absent.contains(tip)) {
-            match refusals.get(tip) {
-                Some(reason) => drop(look.faults.insert(tip.clone(), reason.clone())),
-                None => drop(wanted.insert(tip.1.clone())),
+            match look.refusals.get(tip) {
+                Some(refusal) if refusal.is_lasting => {
+                    look.faults.insert(tip.clone(), refusal.reason.clone());
+                }
+                Some(_) => wanted.suspects.push(tip.1.clone()),
+                None => wanted.fresh.push(tip.1.clone()),
             }
         }
-        // In the order in which they are listed, which is that of their age.
-        let mut taken = HashSet::new();
-        let order: Vec<Oid> =
-            all.into_iter().filter(|tip| wanted.contains(tip) && taken.insert(tip.clone())).collect();
-        if !order.is_empty() {
-            look.bring(remote, tips, order, known, talk)?;
+        wanted.settle();
+        if !wanted.fresh.is_empty() || !wanted.suspects.is_empty() {
+            look.bring(remote, tips, wanted, known, talk)?;
         }
         Ok(look)
     }
@@ -62,23 +87,32 @@ impl<'a> Look<'a> {
         &mut self,
         remote: &Remote,
         tips: &[(RunId, Oid)],
-        wanted: Vec<Oid>,
+        wanted: Tips,
         known: &[Oid],
         talk: &Talk<'_>,
     ) -> Result<()> {
-        let fetched = Wanted { tips: &wanted, known, is_code: false };
+        let fetched = Wanted { tips: &wanted.fresh, suspects: &wanted.suspects, known, is_code: false };
         let arrival = patiently(|| self.store.fetch(remote, &fetched, talk))?;
         let faults: HashMap<&Oid, _> = arrival.faults.iter().map(|fault| (&fault.tip, fault)).collect();
         for (id, tip) in tips {
             let Some(fault) = faults.get(tip) else { continue };
             self.faults.insert((id.clone(), tip.clone()), fault.reason.clone());
-            if fault.is_lasting {
-                self.store.remember_refusal(id, tip, &fault.reason);
+            if fault.is_doubtful {
+                self.remember(id, tip, &fault.reason, false);
             }
         }
         let seen = arrival.seen_by(self.store)?;
-        self.arrival = Some(Arrived { arrival, seen, tips: wanted.into_iter().collect() });
+        let tips = wanted.fresh.into_iter().chain(wanted.suspects).collect();
+        self.arrival = Some(Arrived { arrival, seen, tips });
         Ok(())
+    }
+
+    fn remember(&self, id: &RunId, tip: &Oid, reason: &str, is_lasting: bool) {
+        let refusal = Refusal { reason: reason.to_owned(), is_lasting };
+        let known = self.refusals.get(&(id.clone(), tip.clone()));
+        if known.is_none_or(|known| known.is_lasting != is_lasting) {
+            self.store.remember_refusal(id, tip, &refusal);
+        }
     }
 
     /// The repository as it would be with what came.
@@ -96,15 +130,16 @@ impl<'a> Look<'a> {
         if let Some(reason) = self.fault(id, tip) {
             return Err(reason.clone());
         }
-        let known = ours.map(|ours| self.store.commits(ours)).transpose();
-        let known =
-            known.map_err(|error| format!("what is here cannot be read: {error:#}"))?.unwrap_or_default();
-        check::check(self.seen(), id, tip, &|commit| known.contains(commit)).map_err(|error| {
+        let good = ours.map(|ours| self.store.commits(ours)).transpose();
+        let good =
+            good.map_err(|error| format!("what is here cannot be read: {error:#}"))?.unwrap_or_default();
+        let known = Known { good, unsound: self.arrival.as_ref().map(|arrived| &arrived.arrival.unsound) };
+        check::check(self.seen(), id, tip, &known).map_err(|error| {
             let reason = format!("{error:#}");
             // What a disk did not give may be there the next time.
             let is_lasting = !error.chain().any(|cause| cause.is::<io::Error>());
             if is_lasting && self.arrival.as_ref().is_some_and(|arrived| arrived.tips.contains(tip)) {
-                self.store.remember_refusal(id, tip, &reason);
+                self.remember(id, tip, &reason, true);
             }
             reason
         })

@@ -9,13 +9,13 @@ use anyhow::{Context as _, Result};
 
 use crate::error::Problem;
 use crate::ops::space::purge;
-use crate::ops::sync::{Cause, Refused, check};
+use crate::ops::sync::{Cause, Refused, check, no_remote};
 use crate::run::Tombstone;
 use crate::run::fold;
 use crate::run::id::RunId;
 use crate::run::join::{self, Ancestry, Merged, Tip};
 use crate::run::record::{Files, Place, TOMBSTONE};
-use crate::store::{Content, Merge, Moved, Oid};
+use crate::store::{Content, Known, Merge, Moved, Oid};
 use crate::tracker::Tracker;
 
 /// How often a run is tried again that others change meanwhile.
@@ -174,7 +174,8 @@ fn land(
     };
     let made: Vec<Changed> = joins.iter().map(told).collect();
     let landed = tracker.store.land(joins.into_iter().map(|(merge, _)| merge).collect())?;
-    settle(made, landed, outcome, moved)
+    settle(made, landed, outcome, moved);
+    Ok(())
 }
 
 fn take(
@@ -192,7 +193,7 @@ fn take(
     let gone: Vec<_> =
         takes.iter().zip(&done).filter(|(_, done)| done.is_ok()).map(|(one, _)| one.id.clone()).collect();
     let intents: Vec<_> = intents.into_iter().filter(|intent| gone.contains(&intent.id)).collect();
-    settle(takes, done, outcome, moved)?;
+    settle(takes, done, outcome, moved);
     outcome.remaining.extend(purge::follow(tracker, &intents));
     Ok(())
 }
@@ -216,21 +217,18 @@ fn intend(tracker: &Tracker, takes: &mut Vec<Changed>, outcome: &mut Outcome) ->
     })
 }
 
-/// Notes what changed; what moved meanwhile is tried again.
-fn settle(
-    made: Vec<Changed>,
-    done: Vec<Result<Oid>>,
-    outcome: &mut Outcome,
-    moved: &mut BTreeSet<RunId>,
-) -> Result<()> {
+/// Notes what changed, and what could not; what moved meanwhile is tried again.
+fn settle(made: Vec<Changed>, done: Vec<Result<Oid>>, outcome: &mut Outcome, moved: &mut BTreeSet<RunId>) {
     for (changed, done) in made.into_iter().zip(done) {
         match done {
             Ok(_) => outcome.changed.push(changed),
             Err(error) if error.is::<Moved>() => drop(moved.insert(changed.id)),
-            Err(error) => return Err(error).with_context(|| format!("cannot merge run '{}'", changed.id)),
+            // A lock that a killed process left on one run holds up no other.
+            Err(error) => {
+                outcome.refused.push(Refused::new(changed.id, Cause::Here, format!("{error:#}")));
+            }
         }
     }
-    Ok(())
 }
 
 fn create(
@@ -257,7 +255,7 @@ fn step(tracker: &Tracker, id: &RunId, ours: Option<&Oid>, theirs: &Oid, options
     let store = &tracker.store;
     let Some(ours) = ours else {
         if !options.checked.contains(theirs) {
-            check::check(store, id, theirs, &|_| false)?;
+            check::check(store, id, theirs, &Known::default())?;
         }
         return Ok(Step::Take(How::New));
     };
@@ -267,8 +265,8 @@ fn step(tracker: &Tracker, id: &RunId, ours: Option<&Oid>, theirs: &Oid, options
         return Ok(Step::Stay);
     }
     if !options.checked.contains(theirs) {
-        let known = store.commits(ours)?;
-        check::check(store, id, theirs, &|commit| known.contains(commit))?;
+        let known = Known { good: store.commits(ours)?, ..Known::default() };
+        check::check(store, id, theirs, &known)?;
     }
     let ours_blobs = store.blobs(ours)?;
     let theirs_blobs = store.blobs(theirs)?;
@@ -343,6 +341,9 @@ pub fn fetched(tracker: &Tracker, remote: Option<&str>) -> Result<Vec<(String, B
         }
     }
     if let (Some(name), true) = (remote, fetched.is_empty()) {
+        if tracker.store.remote_named(name)?.is_none() {
+            return Err(no_remote(tracker, name).into());
+        }
         let problem = Problem::new(format!("nothing was fetched from '{name}' yet"));
         return Err(problem
             .hint(format!("`git xtrack fetch {name}` fetches; `git xtrack pull` does both"))

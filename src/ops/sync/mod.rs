@@ -59,19 +59,33 @@ impl Refused {
     }
 }
 
+/// The repository that a word must mean; without one, that which runs are shared through.
+pub fn remote(tracker: &Tracker, word: Option<&str>) -> Result<Remote> {
+    match word {
+        Some(word) => Ok(remote_of(tracker, word)?.ok_or_else(|| {
+            let problem = Problem::usage(format!("{word:?} is no remote, no repository and no address"));
+            problem.hint("`git remote -v` lists the remotes")
+        })?),
+        None => usual_remote(tracker),
+    }
+}
+
 /// The remote that runs are shared through: the one that is set, else `origin`.
 pub fn usual_remote(tracker: &Tracker) -> Result<Remote> {
     let name = tracker.config.remote.as_deref().unwrap_or(REMOTE);
-    let found = tracker.store.remote_named(name)?;
-    Ok(found.ok_or_else(|| {
-        Problem::usage(format!("there is no remote '{name}'")).hint(
-            match tracker.store.remote_names().as_slice() {
-                [] => "`git remote add origin ADDRESS` makes one; a path or an address will do as well"
-                    .to_owned(),
-                names => format!("name one of '{}', or a path or an address", names.join("', '")),
-            },
-        )
-    })?)
+    Ok(tracker.store.remote_named(name)?.ok_or_else(|| no_remote(tracker, name))?)
+}
+
+/// What is said of a name that git's configuration does not know.
+pub fn no_remote(tracker: &Tracker, name: &str) -> Problem {
+    Problem::usage(format!("there is no remote '{name}'")).hint(
+        match tracker.store.remote_names().as_slice() {
+            [] => {
+                "`git remote add origin ADDRESS` makes one; a path or an address will do as well".to_owned()
+            }
+            names => format!("name one of '{}', or a path or an address", names.join("', '")),
+        },
+    )
 }
 
 /// The repository that a word means, if it means one: a remote's name, the path of a repository, an address.
@@ -81,20 +95,11 @@ pub fn remote_of(tracker: &Tracker, word: &str) -> Result<Option<Remote>> {
     }
     let path = tracker.directory().join(word);
     // Git runs elsewhere: what is relative is meant from here.
-    if path.exists() && (is_repository(&path) || word.contains('/')) {
+    if !word.is_empty() && path.exists() && (is_repository(&path) || word.contains('/')) {
         let path = std::path::absolute(&path)?;
         return tracker.store.remote_at(&path.to_string_lossy()).map(Some);
     }
     if is_address(word) { tracker.store.remote_at(word).map(Some) } else { Ok(None) }
-}
-
-/// The repository that a word must mean.
-pub fn remote_named(tracker: &Tracker, word: &str) -> Result<Remote> {
-    let found = remote_of(tracker, word)?;
-    Ok(found.ok_or_else(|| {
-        let problem = Problem::usage(format!("{word:?} is no remote, no repository and no address"));
-        problem.hint("`git remote -v` lists the remotes")
-    })?)
 }
 
 fn is_repository(path: &Path) -> bool {

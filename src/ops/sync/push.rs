@@ -35,8 +35,10 @@ pub struct Pushed {
     pub code_withheld: usize,
     /// The artifacts of the runs that landed.
     pub artifacts: Vec<Needed>,
-    /// What the server said for people to read.
+    /// What the server said for people to read, each once.
     pub remarks: Vec<String>,
+    /// What went wrong besides.
+    pub warnings: Vec<String>,
     /// What to do about refusals.
     pub advice: Vec<String>,
 }
@@ -62,7 +64,14 @@ pub fn push(tracker: &Tracker, plan: Plan, options: &Options, talk: &Talk<'_>) -
     pushed.landed.sort_by(|a, b| a.id.cmp(&b.id));
     if let Some(name) = plan.remote.name.as_ref().filter(|_| !options.dry_run) {
         let tips = pushed.landed.iter().map(|run| (run.id.clone(), run.tip.clone())).collect();
-        fetch::note_tips(&tracker.store, name, &tips, &tracker.store.tracked(name)?)?;
+        let noted = tracker
+            .store
+            .tracked(name)
+            .and_then(|known| fetch::note_tips(&tracker.store, name, &tips, &known));
+        // What went is gone, whether it is noted or not.
+        if let Err(error) = noted {
+            pushed.warnings.push(format!("what '{name}' has now cannot be noted: {error:#}"));
+        }
     }
     pushed.advise(&plan.remote);
     Ok(pushed)
@@ -96,6 +105,7 @@ impl Cargo<'_> {
         pushed: &mut Pushed,
         talk: &Talk<'_>,
     ) -> Result<()> {
+        let mut is_answered = false;
         for attempt in 1.. {
             if self.runs.is_empty() && self.code.is_empty() {
                 return Ok(());
@@ -103,18 +113,37 @@ impl Cargo<'_> {
             let is_last = attempt == TRIES_MAX;
             match tracker.store.push_refs(self.remote, &self.sent(), options.dry_run, talk) {
                 Ok(answers) => {
-                    pushed.remarks.extend(answers.remarks);
+                    is_answered = true;
+                    for remark in answers.remarks {
+                        if !pushed.remarks.contains(&remark) {
+                            pushed.remarks.push(remark);
+                        }
+                    }
                     self.settle(&answers.refs, is_last, pushed);
                 }
                 Err(error) if error.is::<Interrupted>() && !is_last => {}
+                Err(error) if is_answered => return self.give_up(&error, pushed),
                 Err(error) => return Err(error),
             }
             if is_last || (self.runs.is_empty() && self.code.is_empty()) {
                 return Ok(());
             }
             pause(attempt);
-            self.look_again(tracker, options, pushed, talk)?;
+            match self.look_again(tracker, options, pushed, talk) {
+                Err(error) if is_answered => return self.give_up(&error, pushed),
+                other => other?,
+            }
         }
+        Ok(())
+    }
+
+    /// Leaves what is still to be sent, so that what was answered by then is told.
+    fn give_up(&mut self, error: &anyhow::Error, pushed: &mut Pushed) -> Result<()> {
+        let why = format!("{error:#}");
+        let runs = std::mem::take(&mut self.runs).into_iter();
+        pushed.refused.extend(runs.map(|run| Refused::new(run.id, Cause::Remote, &why)));
+        let code = std::mem::take(&mut self.code).into_iter();
+        pushed.code_refused.extend(code.map(|commit| (commit, why.clone())));
         Ok(())
     }
 
@@ -174,11 +203,12 @@ impl Cargo<'_> {
         talk: &Talk<'_>,
     ) -> Result<()> {
         let listing = patiently(|| tracker.store.list_remote(self.remote, talk))?;
-        let left = std::mem::take(&mut self.runs);
         let was: HashMap<RunId, Standing> =
-            left.iter().map(|run| (run.id.clone(), run.standing.clone())).collect();
-        let tips: Vec<(RunId, Oid)> = left.into_iter().map(|run| (run.id, run.tip)).collect();
-        for run in compare(tracker, self.remote, &tips, &listing, options, talk)? {
+            self.runs.iter().map(|run| (run.id.clone(), run.standing.clone())).collect();
+        let tips: Vec<(RunId, Oid)> = self.runs.iter().map(|run| (run.id.clone(), run.tip.clone())).collect();
+        let compared = compare(tracker, self.remote, &tips, &listing, options, talk)?;
+        self.runs.clear();
+        for run in compared {
             match &run.standing {
                 Standing::Same => {
                     let standing = was.get(&run.id).cloned().unwrap_or(Standing::New);
@@ -208,6 +238,7 @@ fn is_race(reason: &str) -> bool {
         "reference already exists",
         "incorrect old value",
         "failed to lock",
+        "unable to migrate objects",
         "try again",
     ];
     SIGNS.iter().any(|sign| reason.contains(sign))
@@ -221,7 +252,7 @@ fn told(reason: &str, remote: &Remote) -> String {
 impl Pushed {
     /// What can be done about what was refused.
     fn advise(&mut self, remote: &Remote) {
-        let shown = remote.shown();
+        let called = remote.called();
         let has = |cause: Cause| self.refused.iter().any(|refused| refused.cause == cause);
         let mut advice = Vec::new();
         if has(Cause::Artifacts) {
@@ -231,11 +262,10 @@ impl Pushed {
             );
         }
         if has(Cause::Diverged) {
-            let from = remote.name.as_deref().unwrap_or(&shown);
-            advice.push(format!("`git xtrack pull {from}` brings them; then push again"));
+            advice.push(format!("`git xtrack pull {}` brings them; then push again", remote.pulled_as()));
         }
         if has(Cause::Unsound) || has(Cause::Purged) {
-            advice.push(format!("`git xtrack push {shown} --replace RUN` puts what is here in its place"));
+            advice.push(format!("`git xtrack push {called} --replace RUN` puts what is here in its place"));
         }
         if has(Cause::Remote) || !self.code_refused.is_empty() {
             let name = remote.name.as_deref().unwrap_or("NAME");
@@ -258,6 +288,10 @@ impl Pushed {
                     "refs/heads",
                     "declined",
                 ],
+            ),
+            (
+                "another process writes there, or one was killed at it: in that case remove the lock that is named above",
+                &["file exists", "failed to lock"],
             ),
             (
                 "it limits the size of files or pushes: keep fewer artifacts inline, or push some runs at a time",

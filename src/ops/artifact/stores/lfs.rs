@@ -17,18 +17,15 @@ const SHARED: &str = ".lfsconfig";
 /// The LFS server of the usual remote, or of the one that is named. A repository on this machine has none, and serves as
 /// one itself.
 pub fn of_remote(tracker: &Tracker, name: Option<&str>) -> Result<Chosen> {
-    let remote = match name {
-        Some(name) => sync::remote_named(tracker, name)?,
-        None => sync::usual_remote(tracker)?,
-    };
+    let remote = sync::remote(tracker, name)?;
     let configured = Configured::of(tracker, &remote)?;
     if configured.is_none()
         && let Some(common_dir) = tracker.store.local_remote(&remote, false)
     {
         return Ok(Chosen { shown: remote.shown(), proposal: None, kind: Kind::Clone(common_dir) });
     }
-    let address = tracker.store.address(&remote, false)?;
-    let pushed = tracker.store.address(&remote, true)?;
+    let address = tracker.store.address(&remote, false);
+    let pushed = tracker.store.address(&remote, true);
     let (download, upload, is_own) = match configured {
         Some(configured) => (parse(&configured.download)?, parse(&configured.upload)?, configured.is_own),
         None => (guess(tracker, &address)?, guess(tracker, &pushed)?, true),
@@ -56,7 +53,7 @@ pub fn at(tracker: &Tracker, address: &str, is_own: bool) -> Result<Chosen> {
     let url = parse(address)?;
     let shown = without_credentials(&url);
     let remote = sync::usual_remote(tracker).ok();
-    let known = remote.and_then(|remote| host(&tracker.store.address(&remote, false).ok()?));
+    let known = remote.and_then(|remote| host(&tracker.store.address(&remote, false)));
     let is_free =
         is_own || (url.scheme() == "https" && known.is_some() && known.as_deref() == url.host_str());
     let place = LfsPlace { download: url.clone(), upload: url, ssh: None, shown: shown.clone() };
