@@ -410,10 +410,10 @@ fn fault_of(stderr: &str) -> Option<String> {
         "remote did not send",
         // What the remote has cannot be read, or not be walked through, by its own git.
         "exceeded maximum allowed tree depth",
-        "possible repository corruption",
         // More memory than it was given.
         "attempting to allocate",
     ];
+    const LAST_WORDS: &[&str] = &["possible repository corruption"];
     let named = |line: &&str| {
         let rest = line.strip_prefix("error: object ").or_else(|| line.strip_prefix("fatal: object "));
         rest.is_some_and(|rest| rest.contains(": "))
@@ -423,8 +423,11 @@ fn fault_of(stderr: &str) -> Option<String> {
         line.trim_start_matches("fatal: ").trim_start_matches("error: ").trim().to_owned()
     };
     let told = stderr.lines().find(named);
-    let sign = |line: &&str| SIGNS.iter().any(|sign| line.to_lowercase().contains(sign));
-    told.or_else(|| stderr.lines().find(sign)).map(plain)
+    let has = |signs: &'static [&str]| {
+        stderr.lines().find(|line| signs.iter().any(|sign| line.to_lowercase().contains(sign)))
+    };
+    // Who is at an end with it comes last, whoever is heard first.
+    told.or_else(|| has(SIGNS)).or_else(|| has(LAST_WORDS)).map(plain)
 }
 
 /// Removes what keeps packs of which a killed process forgot to say that refs name them now.

@@ -82,9 +82,30 @@ fn honest(number: u32) -> (String, Vec<u8>) {
     make_runs(&repo, number..number + 1);
     let tip = repo.git(&["rev-parse", &format!("refs/runs/{}", run_id(number))]);
     repo.git_stdin(&["pack-objects", "-q", "--revs", "pack"], &format!("{tip}\n"));
-    let packs = std::fs::read_dir(repo.path()).unwrap().flatten().map(|entry| entry.path());
-    let pack = packs.into_iter().find(|path| path.extension().is_some_and(|is| is == "pack")).unwrap();
-    (tip, std::fs::read(pack).unwrap())
+    (tip, pack_in(&repo))
+}
+
+/// The bytes of the pack that was written into the work tree.
+fn pack_in(repo: &Repo) -> Vec<u8> {
+    let mut files = std::fs::read_dir(repo.path()).unwrap().flatten().map(|entry| entry.path());
+    let pack = files.find(|path| path.extension().is_some_and(|is| is == "pack")).unwrap();
+    std::fs::read(pack).unwrap()
+}
+
+/// A pack of the same run, with an object in it that no rule of git's allows.
+fn spoiled(number: u32) -> (String, Vec<u8>) {
+    let repo = Repo::new();
+    make_runs(&repo, number..number + 1);
+    let tip = repo.git(&["rev-parse", &format!("refs/runs/{}", run_id(number))]);
+    let blob = repo.git_stdin(&["hash-object", "-w", "--stdin"], "x");
+    let raw = gix::ObjectId::from_hex(blob.as_bytes()).unwrap();
+    let tree = repo.root().join("tree");
+    std::fs::write(&tree, [b"100644 ..\0".as_slice(), raw.as_slice()].concat()).unwrap();
+    let literally = ["hash-object", "-w", "--literally", "-t", "tree", tree.to_str().unwrap()];
+    let tree = repo.git(&literally);
+    let reached = repo.git(&["rev-list", "--objects", "--no-object-names", &tip]);
+    repo.git_stdin(&["pack-objects", "-q", "pack"], &format!("{reached}\n{tree}\n{blob}\n"));
+    (tip, pack_in(&repo))
 }
 
 /// The pack with the digest at its end that belongs to it.
@@ -123,6 +144,21 @@ fn assert_refused(liar: &Liar, reason: &str) -> String {
     assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("tmp-")), "{left:?}");
     repo.xtrack(&["pull"]).ok();
     output.stderr
+}
+
+#[test]
+fn a_bad_object_sent_along_with_a_good_run_does_not_spoil_it_for_others() {
+    let (tip, pack) = spoiled(0);
+    let liar = Liar::new(&tip, once(pack));
+    let bare = Bare::new();
+    let (ada, repo) = (clone_of(&bare, "Ada"), clone_of(&bare, "Bo"));
+    make_runs(&ada, 0..1);
+    ada.xtrack(&["push"]).ok();
+    repo.xtrack(&["pull", &liar.address]);
+    repo.assert_sound();
+    repo.xtrack(&["pull"]).ok();
+    assert_eq!(tips(&repo), tips(&ada));
+    repo.assert_sound();
 }
 
 #[test]

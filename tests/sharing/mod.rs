@@ -4,6 +4,7 @@ mod convergence;
 mod cuts;
 mod exchange;
 mod hostile;
+mod kills;
 mod liars;
 mod places;
 mod plain;
