@@ -31,6 +31,8 @@ pub enum Kind {
     NoRepository,
     /// No run has that name.
     NotFound,
+    /// Something that is named is not here.
+    Absent,
 }
 
 impl Problem {

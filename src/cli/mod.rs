@@ -42,7 +42,7 @@ pub enum Exit {
 impl From<Kind> for Exit {
     fn from(kind: Kind) -> Self {
         match kind {
-            Kind::Failed => Exit::Failed,
+            Kind::Failed | Kind::Absent => Exit::Failed,
             Kind::Usage => Exit::Usage,
             Kind::NoRepository => Exit::NoRepository,
             Kind::NotFound => Exit::NotFound,

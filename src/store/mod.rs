@@ -25,6 +25,7 @@ mod operation;
 mod pack;
 mod patch_id;
 mod platform;
+mod promised;
 mod published;
 mod push;
 mod quarantine;

@@ -9,7 +9,7 @@ use gix::ObjectId;
 use gix::objs::tree::EntryKind;
 use gix::objs::{CommitRef, Kind, TreeRef};
 
-use crate::error::Problem;
+use crate::error::{self, Problem};
 use crate::run::id::Time;
 use crate::run::record::Files;
 use crate::store::{CommitInfo, Head, Oid, Store, count, failed, object_id, output_of};
@@ -156,9 +156,12 @@ impl Store {
             Some((found, data)) if found == kind => Ok(data),
             Some((found, _)) => Err(Problem::new(format!("object {id} is a {found}, not a {kind}")).into()),
             None if self.has_promisor => {
-                output_of(self.git().args(["cat-file", &kind.to_string(), &id.to_string()]))
+                let mut git = self.git();
+                git.env("GIT_NO_REPLACE_OBJECTS", "1");
+                output_of(git.args(["cat-file", &kind.to_string(), &id.to_string()]))
             }
             None => Err(Problem::new(format!("object {id} is missing"))
+                .of(error::Kind::Absent)
                 .hint("`git fsck` tells what else is; fetch the runs again from where they are whole")
                 .into()),
         }

@@ -278,6 +278,7 @@ fn a_shallow_and_a_partial_clone_get_whole_runs() {
         ada.write("a", number.to_string());
         ada.commit("code");
     }
+    ada.commit("code");
     ada.git(&["push", "-q", "origin", "main"]);
     ada.git(&["-C", bare.path(), "config", "uploadpack.allowFilter", "true"]);
     ada.xtrack(&["record", "--name", "a", "-m", "loss=1"]).ok();
@@ -318,4 +319,47 @@ fn a_pull_beside_a_merciless_collector_loses_nothing() {
     assert_eq!(tips(&ada), tips(&bo));
     bo.git(&["fsck", "--strict", "--no-dangling"]);
     assert_eq!(bo.xtrack(&["log"]).ok().stderr, "");
+}
+
+#[test]
+fn what_a_shallow_clone_lacks_comes_from_where_it_is_whole() {
+    let (bare, ada, _) = sharing(2);
+    let bo = clone_of(&bare, "Bo");
+    edit_runs(&ada, 0..2, "Ada", |edit| edit.note = Some("good".into()));
+    ada.xtrack(&["push"]).ok();
+    // A colleague who took only the last commit of each.
+    let shallow = clone_of(&bare, "Cy");
+    shallow.git(&["fetch", "-q", "--depth=1", "origin", "refs/runs/*:refs/runs/*"]);
+    let output = bo.xtrack(&["pull", &format!("file://{}", shallow.path().display())]);
+    assert_eq!(output.code, 1);
+    assert!(output.stderr.contains("it is not whole there, as in a shallow clone"), "{}", output.stderr);
+    bo.assert_sound();
+    pull(&bo, &[]).ok();
+    assert_eq!(tips(&bo), tips(&ada));
+}
+
+#[test]
+fn what_plain_git_brought_into_a_partial_clone_is_merged() {
+    let (bare, ada, _) = sharing(3);
+    edit_runs(&ada, 0..2, "Ada", |edit| edit.note = Some("good".into()));
+    ada.xtrack(&["push"]).ok();
+    ada.commit("code");
+    ada.git(&["push", "-q", "origin", "main"]);
+    ada.git(&["-C", bare.path(), "config", "uploadpack.allowFilter", "true"]);
+    for filter in ["--filter=blob:none", "--filter=tree:0"] {
+        let mut partial = Repo::folder("work");
+        let address = format!("file://{}", bare.path());
+        partial.git(&["clone", "-q", "--no-checkout", filter, &address, "."]);
+        partial.xtrack(&["init"]).ok();
+        partial.git(&["fetch", "-q"]);
+        let trace = partial.root().join("trace");
+        partial.set("GIT_TRACE", trace.to_str().unwrap());
+        let output = partial.xtrack(&["merge"]).ok();
+        assert!(output.stderr.contains("3 runs from 'origin': 3 new"), "{}", output.stderr);
+        let traced = std::fs::read_to_string(&trace).unwrap();
+        let fetches = traced.lines().filter(|line| line.contains("built-in: git fetch")).count();
+        assert!(fetches <= 4, "a fetch for each object\n{traced}");
+        partial.env.clear();
+        assert_eq!(tips(&partial), tips(&ada));
+    }
 }

@@ -7,6 +7,7 @@ use std::io;
 
 use anyhow::Result;
 
+use crate::error;
 use crate::ops::sync::check;
 use crate::run::id::RunId;
 use crate::store::{Kept, Known, Oid, Refusal, Refusals, Remote, Store, Talk, Wanted, patiently};
@@ -135,11 +136,16 @@ impl<'a> Look<'a> {
             good.map_err(|error| format!("what is here cannot be read: {error:#}"))?.unwrap_or_default();
         let known = Known { good, unsound: self.arrival.as_ref().map(|arrived| &arrived.arrival.unsound) };
         check::check(self.seen(), id, tip, &known).map_err(|error| {
-            let reason = format!("{error:#}");
-            // What a disk did not give may be there the next time.
-            let is_lasting = !error.chain().any(|cause| cause.is::<io::Error>());
-            if is_lasting && self.arrival.as_ref().is_some_and(|arrived| arrived.tips.contains(tip)) {
-                self.remember(id, tip, &reason, true);
+            let is_absent = error::kind(&error) == error::Kind::Absent;
+            let reason = match is_absent {
+                true => format!("it is not whole there, as in a shallow clone: {error:#}"),
+                false => format!("{error:#}"),
+            };
+            // What a disk did not give may be there the next time; what one remote lacks another may have.
+            let is_lasting = !is_absent && !error.chain().any(|cause| cause.is::<io::Error>());
+            let has_come = self.arrival.as_ref().is_some_and(|arrived| arrived.tips.contains(tip));
+            if has_come && (is_lasting || is_absent) {
+                self.remember(id, tip, &reason, is_lasting);
             }
             reason
         })

@@ -90,6 +90,9 @@ pub struct Options {
 
 /// Lays the tips, which are in this repository, together with what is here.
 pub fn merge(tracker: &Tracker, tips: &BTreeMap<RunId, Oid>, options: &Options) -> Result<Outcome> {
+    let unchecked: Vec<Oid> = tips.values().filter(|tip| !options.checked.contains(*tip)).cloned().collect();
+    // What does not come now is told of run by run.
+    let _ = tracker.store.bring_promised(&unchecked);
     let mut outcome = Outcome::default();
     let mut left: BTreeSet<RunId> = tips.keys().cloned().collect();
     for _ in 0..TRIES_MAX {
