@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use gix::ObjectId;
 
 use crate::human;
+use crate::store::bases::Bases;
 use crate::store::platform::{sync_dir, sync_file};
 use crate::store::quarantine::{LEFT_OVER_AGE, Quarantine, files_in};
 use crate::store::remote::Remote;
@@ -164,6 +165,7 @@ impl Store {
         let mut repository = self.repository.clone();
         let handle = gix::odb::at(objects, self.hash_kind()).context("cannot look at what came")?;
         repository.objects = gix::odb::memory::Proxy::new(handle, self.hash_kind());
+        repository.objects.set_pack_cache(|| Box::new(Bases::default()));
         Ok(Store {
             repository,
             git_dir: self.git_dir.clone(),

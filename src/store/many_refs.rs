@@ -42,14 +42,16 @@ impl Store {
         if refs.len() < TOGETHER_MIN {
             return self.create_each(refs);
         }
-        let written = match self.moves_refs_by_git() {
+        let by_git = self.moves_refs_by_git();
+        let written = match by_git {
             true => self.create_by_git(refs),
             false => self.create_packed(refs),
         };
         match written {
             // One that is in the way holds up all: each by itself.
-            Err(_) => self.create_each(refs),
-            Ok(false) => self.create_each(refs),
+            Err(_) | Ok(false) => self.create_each(refs),
+            // Git has looked whether they are there, under its locks.
+            Ok(true) if by_git => Ok(Missed::new()),
             Ok(true) => self.look_after(refs),
         }
     }
@@ -119,12 +121,26 @@ impl Store {
 
     /// Those of the refs that somebody else made otherwise meanwhile.
     fn look_after(&self, refs: &[(String, Oid)]) -> Result<Missed> {
-        let mut missed = Missed::new();
+        let (mut missed, mut packed) = (Missed::new(), Vec::new());
         for (name, tip) in refs {
-            if self.ref_tip(name)? != Some(object_id(self, tip)?) {
-                missed.push((name.clone(), Moved.into()));
+            let tip = object_id(self, tip)?;
+            match self.loose_tip(name)? {
+                None => packed.push((name, tip)),
+                Some(loose) if loose == tip => {}
+                Some(_) => missed.push((name.clone(), Moved.into())),
             }
         }
+        let is_missing = |text: &gix::refs::packed::Buffer, (name, tip): &(&String, gix::ObjectId)| {
+            let found = text.try_find(name.as_str()).ok().flatten();
+            found.is_none_or(|found| found.target() != *tip)
+        };
+        // In one look: the file is so new that it would be read again for each.
+        let gone = self.with_packed_refs(|text| {
+            Ok(packed.iter().filter(|one| is_missing(text, one)).map(|(name, _)| (*name).clone()).collect())
+        })?;
+        let gone: Vec<String> =
+            gone.unwrap_or_else(|| packed.iter().map(|(name, _)| (*name).clone()).collect());
+        missed.extend(gone.into_iter().map(|name| (name, Moved.into())));
         Ok(missed)
     }
 }

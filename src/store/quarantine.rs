@@ -104,10 +104,14 @@ impl Quarantine {
     /// The same repository as it would be with what is in here.
     pub fn seen_by(&self, store: &Store) -> Result<Store> {
         let info = self.objects().join("info");
-        let list = [bytes_of(&store.objects_dir()).as_slice(), b"\n"].concat();
-        fs::create_dir_all(&info)
-            .and_then(|()| fs::write(info.join("alternates"), list))
-            .with_context(|| format!("cannot write to '{}'", info.display()))?;
+        let path = info.join("alternates");
+        // Not again: others may be reading it, by stores of their own.
+        if !path.exists() {
+            let list = [bytes_of(&store.objects_dir()).as_slice(), b"\n"].concat();
+            fs::create_dir_all(&info)
+                .and_then(|()| fs::write(path, list))
+                .with_context(|| format!("cannot write to '{}'", info.display()))?;
+        }
         store.with_objects(&self.objects())
     }
 }

@@ -81,7 +81,7 @@ fn try_fetch(tracker: &Tracker, remote: &Remote, talk: &Talk<'_>) -> Result<Fetc
         listing.runs.iter().filter(is_news).map(|(id, tip)| (id.clone(), tip.clone())).collect();
     let mut fetched = Fetched { tips: listing.runs.clone(), listing, here, tracked, ..Fetched::default() };
     if !news.is_empty() {
-        fetched.bring(store, remote, &news, talk)?;
+        fetched.bring(tracker, remote, &news, talk)?;
     }
     Ok(fetched)
 }
@@ -145,16 +145,18 @@ impl Fetched {
     /// Brings tips that are not known yet.
     fn bring(
         &mut self,
-        store: &Store,
+        tracker: &Tracker,
         remote: &Remote,
         news: &[(RunId, Oid)],
         talk: &Talk<'_>,
     ) -> Result<()> {
+        let store = &tracker.store;
         let known = news.iter().filter_map(|(id, _)| self.here.get(id).or(self.tracked.get(id)));
         let look = Look::at(store, remote, news, &known.cloned().collect::<Vec<_>>(), talk)?;
         let mut good = Vec::new();
-        for (id, tip) in news {
-            if let Err(reason) = look.check(id, tip, self.here.get(id)) {
+        let checked = look.check_each(news, &self.here, tracker.directory());
+        for ((id, tip), checked) in news.iter().zip(checked) {
+            if let Err(reason) = checked {
                 self.tips.remove(id);
                 self.refused.push(Refused::new(id.clone(), Cause::Unsound, reason));
                 continue;
