@@ -11,6 +11,7 @@ mod plain;
 mod pull;
 mod push;
 mod remotes;
+pub mod sshd;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use crate::sharing::sshd::Sshd;
 use crate::sharing::{Bare, SSH, clone_of, edit_runs, has, make_runs, set_executable, skip, tips, tips_at};
 use crate::support::Repo;
 
@@ -95,7 +96,7 @@ server.serve_forever()
 "#;
 
 /// A server that ends with the test.
-struct Server(Child);
+pub(super) struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -135,7 +136,7 @@ fn over_http_with_a_password_from_a_helper_of_git() {
 
 impl Server {
     /// Starts it, and waits until it listens; none if it does not.
-    fn start(command: &mut Command, port: u16) -> Option<Self> {
+    pub(super) fn start(command: &mut Command, port: u16) -> Option<Self> {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
         let mut server = Self(child);
         for _ in 0..400 {
@@ -152,12 +153,12 @@ impl Server {
 }
 
 /// A port that nobody listens on.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Where a program is that may be no program of everyone's.
-fn program(name: &str) -> Option<PathBuf> {
+pub(super) fn program(name: &str) -> Option<PathBuf> {
     let found = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&found).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
     folders.map(|folder| folder.join(name)).find(|path| path.is_file())
@@ -221,41 +222,12 @@ fn by_a_web_server() {
 
 #[test]
 fn by_an_ssh_server() {
-    let (Some(sshd), Some(keygen)) = (program("sshd"), program("ssh-keygen")) else { return skip("sshd") };
     let bare = Bare::new();
     let (mut ada, mut bo) = (clone_of(&bare, "Ada"), clone_of(&bare, "Bo"));
-    let folder = ada.root().join("ssh");
-    fs::create_dir(&folder).unwrap();
-    let at = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    for key in ["host", "user"] {
-        let mut keygen = ada.command(keygen.to_str().unwrap());
-        assert!(keygen.args(["-q", "-t", "ed25519", "-N", "", "-f", &at(key)]).status().unwrap().success());
-    }
-    let port = free_port();
-    let config = [
-        format!(
-            "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}",
-            at("host"),
-            at("user.pub")
-        ),
-        // The keys lie in a temporary folder, which anybody may write to.
-        "PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n".to_owned(),
-        // The git that is tested, not the machine's.
-        format!("SetEnv PATH={}\n", std::env::var("PATH").unwrap()),
-    ];
-    fs::write(at("config"), config.join("\n")).unwrap();
-    // Where Debian's server confines itself; its package's own service would make it.
-    let _ = fs::create_dir_all("/run/sshd");
-    let mut command = ada.command(sshd.to_str().unwrap());
-    let Some(_server) = Server::start(command.args(["-D", "-e", "-f", &at("config")]), port) else {
-        return skip("sshd");
-    };
-    let options = "-F none -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=accept-new";
-    let ssh = format!("ssh {options} -i {} -o UserKnownHostsFile={}", at("user"), at("known"));
-    ada.set("GIT_SSH_COMMAND", &ssh);
-    bo.set("GIT_SSH_COMMAND", &ssh);
-    let user = String::from_utf8(ada.command("id").arg("-un").output().unwrap().stdout).unwrap();
-    assert_shares(&ada, &bo, &bare, &format!("ssh://{}@127.0.0.1:{port}{}", user.trim(), bare.path()));
+    let Some(sshd) = Sshd::start(&ada, &std::env::var("PATH").unwrap()) else { return skip("sshd") };
+    ada.set("GIT_SSH_COMMAND", &sshd.command);
+    bo.set("GIT_SSH_COMMAND", &sshd.command);
+    assert_shares(&ada, &bo, &bare, &format!("ssh://{}{}", sshd.host, bare.path()));
 }
 
 #[test]
