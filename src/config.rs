@@ -103,6 +103,8 @@ pub struct StoreSettings {
     pub region: Option<Said>,
     /// How many artifacts are sent or taken at a time.
     pub transfers: usize,
+    /// How long a store is waited for: until it says or takes more, and at most before it is tried again.
+    pub patience: Duration,
     /// Stores that `xtrack.toml` may name here.
     pub trusted: Vec<String>,
 }
@@ -118,7 +120,8 @@ pub struct Said {
 
 impl Default for StoreSettings {
     fn default() -> Self {
-        Self { url: None, endpoint: None, region: None, transfers: 4, trusted: Vec::new() }
+        let patience = Duration::from_secs(60);
+        Self { url: None, endpoint: None, region: None, transfers: 4, patience, trusted: Vec::new() }
     }
 }
 
@@ -279,6 +282,11 @@ impl Config {
                 check_address(setting.name, &text, source)?;
                 *place(self) = Some(Said { text, is_own: source == Source::Git });
             }
+            Place::Region(place) => {
+                let text = given.text()?;
+                check_region(&text)?;
+                *place(self) = Some(Said { text, is_own: source == Source::Git });
+            }
             Place::Own(place) => {
                 if source == Source::File {
                     return Err(Problem::usage("only git's config can say that")
@@ -420,6 +428,8 @@ console = true
 #endpoint = "https://minio.example.org"
 #region = "eu-central-1"
 #transfers = 4
+# How long a store is waited for until it says more.
+#patience = "60s"
 
 [system]
 # Processor, memory, disk, network and GPU use, as metrics `system/…`.
@@ -465,6 +475,8 @@ enum Place {
     Files(fn(&mut Config) -> &mut Vec<String>),
     /// Where something is, which the code may only propose.
     Address(fn(&mut Config) -> &mut Option<Said>),
+    /// A region, which becomes part of an address.
+    Region(fn(&mut Config) -> &mut Option<Said>),
     /// What only the user can say.
     Own(fn(&mut Config) -> &mut Vec<String>),
     Bool(fn(&mut Config) -> &mut bool),
@@ -505,8 +517,9 @@ const SETTINGS: &[Setting] = &[
     Setting { name: "gc.grace", place: Place::Period(|config| &mut config.grace) },
     Setting { name: "store.url", place: Place::Address(|config| &mut config.store.url) },
     Setting { name: "store.endpoint", place: Place::Address(|config| &mut config.store.endpoint) },
-    Setting { name: "store.region", place: Place::Address(|config| &mut config.store.region) },
+    Setting { name: "store.region", place: Place::Region(|config| &mut config.store.region) },
     Setting { name: "store.transfers", place: Place::Count(|config| &mut config.store.transfers) },
+    Setting { name: "store.patience", place: Place::Interval(|config| &mut config.store.patience) },
     Setting { name: "store.trusted", place: Place::Own(|config| &mut config.store.trusted) },
     Setting { name: "system.enabled", place: Place::Bool(|config| &mut config.system.enabled) },
     Setting { name: "system.interval", place: Place::Interval(|config| &mut config.system.interval) },
@@ -756,6 +769,17 @@ fn check_address(setting: &str, text: &str, source: Source) -> Result<(), Proble
     }
 }
 
+/// Refuses a region that is none: it stands in the middle of a host's name, and must not make another host of it.
+fn check_region(text: &str) -> Result<(), Problem> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    match !text.is_empty() && text.len() <= 63 && text.bytes().all(is_plain) {
+        true => Ok(()),
+        false => {
+            Err(Problem::usage(format!("it is {text:?}, and should be a region, like \"eu-central-1\"")))
+        }
+    }
+}
+
 fn unknown(name: &str) -> Problem {
     let known: Vec<&str> =
         SETTINGS.iter().map(|setting| setting.name).chain(SECTIONS.iter().copied()).collect();
@@ -821,6 +845,7 @@ url = "s3://bucket/x"
 endpoint = "http://host:9000"
 region = "here"
 transfers = 2
+patience = 5
 [system]
 enabled = false
 interval = 30
@@ -885,6 +910,7 @@ group_by = ["params.lr"]
                 endpoint: said("http://host:9000"),
                 region: said("here"),
                 transfers: 2,
+                patience: Duration::from_secs(5),
                 trusted: Vec::new(),
             },
             system: SystemSettings { enabled: false, interval: Duration::from_secs(30) },
@@ -962,6 +988,9 @@ group_by = ["params.lr"]
             "url = \"-x\"",
             "url = \"a\\nb\"",
             "url = \"\"",
+            "region = \"evil.example/#\"",
+            "region = \"x@evil.example\"",
+            "region = \"\"",
         ] {
             assert!(read(&format!("[store]\n{bad}"), &[]).is_err(), "{bad}");
         }
@@ -997,6 +1026,7 @@ group_by = ["params.lr"]
             ("store.endpoint", "http://host:9000"),
             ("store.region", "here"),
             ("store.transfers", "2"),
+            ("store.patience", "5s"),
             ("system.enabled", "no"),
             ("system.interval", "30s"),
             ("snapshot.enabled", "false"),

@@ -6,6 +6,7 @@
 mod profile;
 mod uploads;
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -22,11 +23,12 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use crate::artifact::bucket::uploads::Upload;
+use crate::artifact::connection::use_tls;
 use crate::artifact::content::{Content, Sending, Tally};
-use crate::artifact::http::use_tls;
 use crate::artifact::stores::{ArtifactStore, Body, Passing, Presence, Purpose};
 use crate::artifact::transfer::side_by_side;
 use crate::error::Problem;
+use crate::run::id::sha256;
 
 /// How much is asked for, and sent, at a time.
 const PART: u64 = 8 << 20;
@@ -64,36 +66,14 @@ impl Bucket {
         use_tls();
         let (scheme, rest) = place.url.split_once("://").unwrap_or_default();
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        if bucket.is_empty() {
+        if !is_bucket(bucket) {
             return Err(Problem::usage(format!("'{}' names no bucket", place.url)).into());
         }
         let cannot = || format!("cannot use the bucket '{}'", place.url);
         let opened = match scheme {
             "s3" | "s3a" => both(s3(bucket, &place).build().map_err(told).with_context(cannot)?),
-            "gs" | "gcs" => {
-                let built = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket);
-                both(
-                    built
-                        .with_client_options(client(false))
-                        .with_retry(retry())
-                        .build()
-                        .map_err(told)
-                        .with_context(cannot)?,
-                )
-            }
-            _ => {
-                let is_http = place.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
-                let mut built = MicrosoftAzureBuilder::from_env().with_retry(retry());
-                built = built.with_client_options(client(is_http));
-                built = match scheme {
-                    "az" | "azure" | "adl" => built.with_container_name(bucket),
-                    _ => built.with_url(&place.url),
-                };
-                if let Some(endpoint) = &place.endpoint {
-                    built = built.with_endpoint(endpoint.clone()).with_allow_http(is_http);
-                }
-                both(built.build().map_err(told).with_context(cannot)?)
-            }
+            "gs" | "gcs" => both(google(bucket, &place).build().map_err(told).with_context(cannot)?),
+            _ => both(azure(scheme, bucket, &place).build().map_err(told).with_context(cannot)?),
         };
         let prefix = prefix.trim_matches('/').to_owned();
         Ok(Self { store: opened.0, parts: opened.1, prefix, place, state: state.to_owned() })
@@ -128,44 +108,75 @@ impl Bucket {
 
     /// Sends part by part; those that went at an earlier time are only hashed again.
     fn send_in_parts(&self, content: &Content, file: &Path, tallies: [Tally; 2]) -> Result<()> {
+        let cannot = || format!("cannot send to '{}'", self.place.url);
         let key = self.key(content);
-        let size = part_size(content.size);
         let name = format!("{} {key}", self.identity());
-        let upload = match Upload::resume(&self.state, &name, content, size) {
-            Some(upload) => upload,
+        let mut upload = Upload::open(&self.state, &name, content, part_size(content.size))?;
+        // Who was at it until now may have brought it to its end.
+        if upload.was_busy && upload.id.is_none() && self.presence(content)? == Presence::There {
+            upload.forget();
+            return Ok(());
+        }
+        let id = match upload.id.clone() {
+            Some(id) => id,
             None => {
                 let id = runtime()?.block_on(self.parts.create_multipart(&key)).map_err(told)?;
-                Upload::begin(&self.state, &name, content, size, id)?
+                upload.begin(id.clone())?;
+                id
             }
         };
-        let outcome = self.send_parts(&key, upload, Sending::open(file, content, tallies)?);
-        outcome.with_context(|| format!("cannot send to '{}'", self.place.url))
+        let sent = self.send_parts(&key, &id, &mut upload, Sending::open(file, content, tallies)?);
+        sent.and_then(|()| self.complete(content, &key, &id, &upload)).with_context(cannot)
     }
 
-    fn send_parts(&self, key: &Key, mut upload: Upload, mut sending: Sending) -> Result<()> {
+    fn send_parts(&self, key: &Key, id: &str, upload: &mut Upload, mut sending: Sending) -> Result<()> {
         let runtime = runtime()?;
-        let mut waiting: Vec<(usize, JoinHandle<_>)> = Vec::new();
+        let mut waiting: VecDeque<(usize, String, JoinHandle<_>)> = VecDeque::new();
         for index in 0..upload.count() {
             let mut part = vec![0; upload.size_of(index)];
             sending.read_exact(&mut part)?;
-            if upload.has(index) {
+            if upload.has(index, &part) {
                 continue;
             }
-            if waiting.len() >= PARTS_AT_ONCE {
-                let (index, handle) = waiting.remove(0);
-                settle(&mut upload, index, runtime.block_on(handle)?)?;
+            if waiting.len() >= PARTS_AT_ONCE
+                && let Some((index, digest, handle)) = waiting.pop_front()
+            {
+                settle(upload, index, digest, runtime.block_on(handle)?)?;
             }
-            let (store, key, id) = (Arc::clone(&self.parts), key.clone(), upload.id.clone());
+            let (store, key, id) = (Arc::clone(&self.parts), key.clone(), id.to_owned());
+            let digest = sha256(&part);
             let put = async move { store.put_part(&key, &id, index, PutPayload::from(part)).await };
-            waiting.push((index, runtime.spawn(put)));
+            waiting.push_back((index, digest, runtime.spawn(put)));
         }
-        for (index, handle) in waiting {
-            settle(&mut upload, index, runtime.block_on(handle)?)?;
+        for (index, digest, handle) in waiting {
+            settle(upload, index, digest, runtime.block_on(handle)?)?;
         }
-        let done = self.parts.complete_multipart(key, &upload.id, upload.parts());
-        let outcome = runtime.block_on(done);
-        upload.forget();
-        outcome.map(drop).map_err(told)
+        Ok(())
+    }
+
+    /// Makes one file of the parts. What the bucket does not take is forgotten, and begun anew if that may help; where only
+    /// its answer is missing, the next try has nothing left to send.
+    fn complete(&self, content: &Content, key: &Key, id: &str, upload: &Upload) -> Result<()> {
+        let id = id.to_owned();
+        let done = self.parts.complete_multipart(key, &id, upload.parts());
+        let Err(error) = runtime()?.block_on(done) else {
+            upload.forget();
+            return Ok(());
+        };
+        // Somebody else may have completed it, or its answer was lost on the way.
+        if self.presence(content).is_ok_and(|presence| presence == Presence::There) {
+            upload.forget();
+            return Ok(());
+        }
+        let text = error.to_string();
+        if is_lost(&error) {
+            upload.forget();
+            return Err(forgotten(&text));
+        }
+        if text.contains("status code: 4") {
+            upload.forget();
+        }
+        Err(told(error))
     }
 
     fn identity(&self) -> String {
@@ -177,17 +188,28 @@ impl Bucket {
 fn settle(
     upload: &mut Upload,
     index: usize,
+    digest: String,
     outcome: object_store::Result<object_store::multipart::PartId>,
 ) -> Result<()> {
     match outcome {
-        Ok(part) => Ok(upload.note(index, part.content_id)?),
-        Err(object_store::Error::NotFound { source, .. }) => {
+        Ok(part) => Ok(upload.note(index, digest, part.content_id)?),
+        Err(error) if is_lost(&error) => {
             upload.forget();
-            Err(anyhow!("the bucket forgot the parts that went: {}", without_query(&source.to_string()))
-                .context(Passing::default()))
+            Err(forgotten(&error.to_string()))
         }
         Err(error) => Err(told(error)),
     }
+}
+
+/// Whether a bucket has forgotten parts that it had, or never had them as they are remembered here.
+fn is_lost(error: &object_store::Error) -> bool {
+    let text = error.to_string();
+    let signs = ["NoSuchUpload", "InvalidPart", "InvalidBlockList", "InvalidBlobOrBlock"];
+    matches!(error, object_store::Error::NotFound { .. }) || signs.iter().any(|sign| text.contains(sign))
+}
+
+fn forgotten(text: &str) -> anyhow::Error {
+    anyhow!("the bucket forgot the parts that went: {}", without_query(text)).context(Passing::default())
 }
 
 impl ArtifactStore for Bucket {
@@ -304,16 +326,51 @@ fn s3(bucket: &str, place: &BucketPlace) -> AmazonS3Builder {
         .with_retry(retry())
 }
 
+fn google(bucket: &str, place: &BucketPlace) -> GoogleCloudStorageBuilder {
+    let mut built = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).with_retry(retry());
+    if let Some(endpoint) = &place.endpoint {
+        built = built.with_base_url(endpoint);
+    }
+    built.with_client_options(client(place.is_http()))
+}
+
+fn azure(scheme: &str, container: &str, place: &BucketPlace) -> MicrosoftAzureBuilder {
+    let mut built = MicrosoftAzureBuilder::from_env().with_retry(retry());
+    built = built.with_client_options(client(place.is_http()));
+    built = match scheme {
+        "az" | "azure" | "adl" => built.with_container_name(container),
+        _ => built.with_url(&place.url),
+    };
+    match &place.endpoint {
+        Some(endpoint) => built.with_endpoint(endpoint.clone()).with_allow_http(place.is_http()),
+        None => built,
+    }
+}
+
+/// Whether this can be a bucket's name, with its account: it may become part of a host's name.
+fn is_bucket(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-@".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_plain)
+}
+
+impl BucketPlace {
+    /// Whether the server that is named is not encrypted.
+    fn is_http(&self) -> bool {
+        self.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"))
+    }
+}
+
+/// A part may take as long as it takes on a slow line that others share.
 fn client(is_http: bool) -> ClientOptions {
     ClientOptions::new()
-        .with_timeout(Duration::from_secs(300))
+        .with_timeout(Duration::from_secs(20 * 60))
         .with_connect_timeout(Duration::from_secs(20))
         .with_allow_http(is_http)
 }
 
 /// `object_store` tries again by itself, and knows best which answers are worth it.
 fn retry() -> RetryConfig {
-    RetryConfig { max_retries: 5, retry_timeout: Duration::from_secs(90), ..RetryConfig::default() }
+    RetryConfig { max_retries: 5, retry_timeout: Duration::from_secs(30 * 60), ..RetryConfig::default() }
 }
 
 fn both<T: ObjectStore + MultipartStore>(store: T) -> (Arc<dyn ObjectStore>, Arc<dyn MultipartStore>) {
@@ -337,9 +394,10 @@ fn runtime() -> Result<&'static Runtime> {
 fn told(error: object_store::Error) -> anyhow::Error {
     let text = without_query(&error.to_string());
     let problem = Problem::new(text.clone());
-    let is_shut = ["credential", "403", "401", "Forbidden", "AccessDenied", "InvalidAccessKey"];
+    let is_shut =
+        ["credential", "403", "401", "Forbidden", "AccessDenied", "InvalidAccessKey", "Account must be"];
     match is_shut.iter().any(|sign| text.contains(sign)) {
-        true => problem.hint("credentials come from the environment (AWS_ACCESS_KEY_ID …); docs/artifacts.md lists the variables"),
+        true => problem.hint("credentials come from the environment (AWS_ACCESS_KEY_ID …, GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_ACCOUNT_NAME …); docs/artifacts.md lists the variables"),
         false => problem,
     }
     .into()
@@ -370,6 +428,14 @@ mod tests {
         for size in [5_u64 << 30, 1 << 40, 5 << 40] {
             assert!(size.div_ceil(part_size(size)) <= PARTS_MAX, "{size}");
         }
+    }
+
+    #[test]
+    fn no_bucket_is_a_host() {
+        assert!(is_bucket("team-bucket") && is_bucket("container@account.dfs.core.windows.net"));
+        assert!(
+            ["", "evil.example/#", "evil.example:443", "a b", "a%2f"].iter().all(|name| !is_bucket(name))
+        );
     }
 
     #[test]

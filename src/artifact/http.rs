@@ -4,43 +4,51 @@
 
 use std::collections::HashMap;
 use std::error::Error as _;
-use std::io::{self, Read as _};
+use std::io::{self, Read};
 use std::path::Path;
-use std::sync::{Arc, Mutex, Once, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Result, anyhow};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::blocking::{Body, Client, Response};
+use reqwest::blocking::{Body, Client, RequestBuilder, Response};
 use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE, RETRY_AFTER,
 };
 use reqwest::{Method, StatusCode, Url};
 
+use crate::artifact::connection;
 use crate::artifact::content::{Content, Sending, Tally};
-use crate::artifact::guard::{Guard, Resolver};
+use crate::artifact::guard::Guard;
+use crate::artifact::pace::{Pace, Paced, longest};
 use crate::artifact::stores::{self, Credentials, Passing};
 use crate::error::Problem;
 
 /// How many redirects are followed.
 const REDIRECTS_MAX: usize = 5;
-/// How long it may take until somebody answers, or says more.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How slow a line may be on which a file is sent.
-const BYTES_PER_SECOND_MIN: u64 = 16 << 10;
+/// How fast a server is at least, that looks at what it was sent before it answers.
+const BYTES_PER_SECOND_LOOKED_AT: u64 = 8 << 20;
+/// How often it is looked whether a file that is sent moves.
+const TICK: Duration = Duration::from_millis(200);
 /// How much of what a server says of a failure is read.
 const SAID_MAX: u64 = 16 << 10;
 
 /// A client of one server, and of others that it names.
 pub struct Http {
-    client: Client,
+    /// One for each origin: other settings of git's may hold there.
+    clients: Mutex<HashMap<String, Client>>,
     guard: Arc<Guard>,
     credentials: Arc<dyn Credentials>,
     /// Who asks, if the address said so.
     user: String,
     logins: Mutex<HashMap<String, (String, String)>>,
     extra: HeaderMap,
+    /// How long it may take until somebody answers, or says more.
+    patience: Duration,
 }
 
 /// What is asked.
@@ -106,31 +114,37 @@ impl<'a> Ask<'a> {
 
 impl Http {
     /// A client of the server at this address, which the user or git named.
-    pub fn new(mut base: Url, credentials: Arc<dyn Credentials>) -> Result<Self> {
-        use_tls();
+    pub fn new(mut base: Url, credentials: Arc<dyn Credentials>, patience: Duration) -> Result<Self> {
         let user = base.username().to_owned();
         let known = base.password().map(|password| (decoded(&user), decoded(password)));
         let logins = known.map(|login| (base.origin().ascii_serialization(), login)).into_iter().collect();
         // Only addresses without a host refuse that.
         let _ = base.set_username("");
         let _ = base.set_password(None);
-        let guard = Arc::new(Guard::new(base));
-        let mut client = Client::builder()
-            .user_agent(concat!("git-xtrack/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(PATIENCE)
-            .timeout(PATIENCE);
-        // A proxy looks names up itself, and may well be in a network of ours.
-        if !is_proxied() {
-            client = client.dns_resolver(Arc::new(Resolver(Arc::clone(&guard))));
-        }
-        let client = client.build().context("cannot speak HTTP")?;
         let mut extra = HeaderMap::new();
-        for line in credentials.headers(guard.base().as_str()) {
-            let (name, value) = header(line.split_once(':').unwrap_or((&line, "")))?;
+        if let Some(line) =
+            credentials.settings(base.as_str()).get("extraheader").filter(|line| !line.is_empty())
+        {
+            let (name, value) = header(line.split_once(':').unwrap_or((line, "")))?;
             extra.append(name, value);
         }
-        Ok(Self { client, guard, credentials, user, logins: Mutex::new(logins), extra })
+        let guard = Arc::new(Guard::new(base));
+        let (clients, logins) = (Mutex::default(), Mutex::new(logins));
+        Ok(Self { clients, guard, credentials, user, logins, extra, patience })
+    }
+
+    /// What connects to the origin of an address.
+    fn client(&self, url: &Url) -> Result<Client> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let origin = url.origin().ascii_serialization();
+        if let Some(client) = clients.get(&origin) {
+            return Ok(client.clone());
+        }
+        // Of the server itself the address that was named counts, not that of one of its files.
+        let url = if self.guard.is_same_origin(url) { self.base() } else { url };
+        let client = connection::client(url, &self.guard, self.credentials.as_ref(), self.patience)?;
+        clients.insert(origin, client.clone());
+        Ok(client)
     }
 
     /// The address of the server.
@@ -154,7 +168,17 @@ impl Http {
         if response.status().is_success() {
             return Ok(response);
         }
-        Err(refusal(response))
+        Err(refusal(response, self.patience))
+    }
+
+    /// Asks, and reads an answer that should not be long.
+    pub fn ask_shortly(&self, ask: &Ask<'_>, size_max: u64) -> Result<Vec<u8>> {
+        let mut said = Vec::new();
+        let response = Paced::new(self.ask(ask)?, self.patience);
+        match response.take(size_max).read_to_end(&mut said) {
+            Ok(_) => Ok(said),
+            Err(error) => Err(anyhow!(error).context("the answer broke off").context(Passing::default())),
+        }
     }
 
     /// Asks for bytes from an offset on; a server that does not part what it has begins at the first.
@@ -176,7 +200,7 @@ impl Http {
             range.and_then(|range| range.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok());
         let offset =
             if response.status() == StatusCode::PARTIAL_CONTENT { first.unwrap_or(offset) } else { 0 };
-        Ok(stores::Body { offset, reader: Box::new(response) })
+        Ok(stores::Body { offset, reader: Box::new(Paced::new(response, self.patience)) })
     }
 
     /// Asks, following redirects and logging in.
@@ -256,7 +280,10 @@ impl Http {
     fn ask_once(&self, ask: &Ask<'_>, login: Option<&(String, String)>) -> Result<Response> {
         let mut headers = ask.headers.clone();
         if self.guard.is_same_origin(&ask.url) {
-            headers.extend(self.extra.clone());
+            // What the server asked for itself counts more.
+            for (name, value) in &self.extra {
+                headers.entry(name).or_insert(value.clone());
+            }
         }
         if let Some((user, password)) = login {
             let mut value =
@@ -264,23 +291,79 @@ impl Http {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        let sent = Tally::default();
-        let request = self.client.request(ask.method.clone(), ask.url.clone()).headers(headers);
-        let request = match ask.payload {
-            Payload::None => request,
-            Payload::Bytes(bytes) => request.body(bytes.to_vec()),
-            Payload::File(content, file, tally) => {
-                let sending = Sending::open(file, content, [tally.clone(), sent.clone()])?;
-                let patience = PATIENCE + Duration::from_secs(content.size / BYTES_PER_SECOND_MIN);
-                request.body(Body::sized(sending, content.size)).timeout(patience)
-            }
-        };
-        let outcome = request.send();
-        let is_done = outcome.as_ref().is_ok_and(|response| response.status().is_success());
-        if let (false, Payload::File(_, _, tally)) = (is_done, ask.payload) {
+        let request = self.client(&ask.url)?.request(ask.method.clone(), ask.url.clone()).headers(headers);
+        match ask.payload {
+            Payload::None => request.send().map_err(unreached),
+            Payload::Bytes(bytes) => request.body(bytes.to_vec()).send().map_err(unreached),
+            Payload::File(content, file, tally) => self.send_file(request, content, file, tally),
+        }
+    }
+
+    /// Sends a file, for as long as it moves.
+    fn send_file(
+        &self,
+        request: RequestBuilder,
+        content: &Content,
+        file: &Path,
+        tally: &Tally,
+    ) -> Result<Response> {
+        let (sent, is_over) = (Tally::default(), Arc::new(AtomicBool::new(false)));
+        let sending = Sending::open(file, content, [tally.clone(), sent.clone()])?;
+        let body = Body::sized(Until { inner: sending, is_over: Arc::clone(&is_over) }, content.size);
+        let request = request.body(body).timeout(longest(content.size, self.patience));
+        // Who sends cannot look: it waits for the other side to take more.
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            // Nobody listens any more to what was given up.
+            let _ = sender.send(request.send());
+        });
+        let outcome = self.watch(&receiver, content.size, &sent);
+        is_over.store(true, Ordering::Relaxed);
+        if !outcome.as_ref().is_ok_and(|response| response.status().is_success()) {
             tally.take_back(sent.get());
         }
-        outcome.map_err(unreached)
+        outcome
+    }
+
+    /// Waits for the answer while a file goes, and then for as long as a server may need to look at it.
+    fn watch(
+        &self,
+        receiver: &mpsc::Receiver<reqwest::Result<Response>>,
+        size: u64,
+        sent: &Tally,
+    ) -> Result<Response> {
+        let mut pace = Pace::new(self.patience);
+        let mut gone: Option<Instant> = None;
+        let patience = self.patience * 5 + Duration::from_secs(size / BYTES_PER_SECOND_LOOKED_AT);
+        loop {
+            match receiver.recv_timeout(TICK) {
+                Ok(outcome) => return outcome.map_err(unreached),
+                Err(RecvTimeoutError::Disconnected) => return Err(silent()),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let is_stalled = match sent.get() >= size {
+                true => gone.get_or_insert_with(Instant::now).elapsed() > patience,
+                false => pace.is_stalled(sent.get()),
+            };
+            if is_stalled {
+                return Err(silent());
+            }
+        }
+    }
+}
+
+/// Bytes that go until nobody wants them to any more.
+struct Until<R> {
+    inner: R,
+    is_over: Arc<AtomicBool>,
+}
+
+impl<R: Read> Read for Until<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.is_over.load(Ordering::Relaxed) {
+            true => Err(io::Error::other("it was given up")),
+            false => self.inner.read(buffer),
+        }
     }
 }
 
@@ -343,11 +426,11 @@ fn redirected(response: &Response) -> Option<String> {
 }
 
 /// The failure that an answer tells of, marked if another try may mend it.
-pub fn refusal(response: Response) -> anyhow::Error {
+fn refusal(response: Response, patience: Duration) -> anyhow::Error {
     let status = response.status().as_u16();
     let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(waiting);
     let mut said = Vec::new();
-    let _ = response.take(SAID_MAX).read_to_end(&mut said);
+    let _ = Paced::new(response, patience).take(SAID_MAX).read_to_end(&mut said);
     let error = anyhow::Error::from(Refusal { status, said: told(&said) });
     match status {
         408 | 425 | 429 | 500 | 502 | 503 | 504 => error.context(Passing { after }),
@@ -389,24 +472,20 @@ fn unreached(error: reqwest::Error) -> anyhow::Error {
         cause = inner.source();
     }
     let last = causes.pop().unwrap_or_else(|| error.to_string());
-    let is_lasting = error.is_builder() || last.to_lowercase().contains("certificate");
-    let problem = anyhow!(if error.is_timeout() { "nothing came for too long".to_owned() } else { last });
-    if is_lasting { problem } else { problem.context(Passing::default()) }
+    if error.is_timeout() {
+        return silent();
+    }
+    match last.to_lowercase().contains("certificate") {
+        true => Problem::new(format!("the server cannot be believed: {last}"))
+            .hint("`git config http.<its address>.sslCAInfo FILE` names whom to believe there")
+            .into(),
+        false if error.is_builder() => anyhow!(last),
+        false => anyhow!(last).context(Passing::default()),
+    }
 }
 
-/// Chooses how connections are encrypted, once in a process.
-pub fn use_tls() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // Whoever uses this as a library may have chosen already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
-}
-
-fn is_proxied() -> bool {
-    ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]
-        .iter()
-        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+fn silent() -> anyhow::Error {
+    anyhow!("nothing came for too long").context(Passing::default())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod ssh;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Result;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
@@ -18,6 +19,7 @@ use crate::artifact::content::{Content, Tally};
 use crate::artifact::http::{Ask, Http, Payload, Refusal};
 use crate::artifact::lfs::batch::{Action, Actions, Operation};
 use crate::artifact::stores::{ArtifactStore, Body, Credentials, Presence, Purpose};
+use crate::artifact::transfer::patiently;
 use crate::error::Problem;
 
 pub use crate::artifact::lfs::ssh::Ssh;
@@ -44,6 +46,7 @@ pub struct Lfs {
     download: Entrance,
     upload: Entrance,
     actions: Mutex<HashMap<(Operation, Content), Actions>>,
+    patience: Duration,
 }
 
 /// One way in: for those who take, or those who send.
@@ -51,6 +54,7 @@ struct Entrance {
     operation: Operation,
     guessed: Url,
     credentials: Arc<dyn Credentials>,
+    patience: Duration,
     opened: Mutex<Option<Opened>>,
 }
 
@@ -66,11 +70,12 @@ struct Opened {
 
 impl Lfs {
     /// The server at this place; nothing is asked yet.
-    pub fn new(place: LfsPlace, credentials: Arc<dyn Credentials>) -> Self {
+    pub fn new(place: LfsPlace, credentials: Arc<dyn Credentials>, patience: Duration) -> Self {
         let entrance = |operation, guessed: &Url| Entrance {
             operation,
             guessed: guessed.clone(),
             credentials: Arc::clone(&credentials),
+            patience,
             opened: Mutex::default(),
         };
         Self {
@@ -78,6 +83,7 @@ impl Lfs {
             upload: entrance(Operation::Upload, &place.upload),
             actions: Mutex::default(),
             place,
+            patience,
         }
     }
 
@@ -187,9 +193,13 @@ impl ArtifactStore for Lfs {
         self.place.shown.clone()
     }
 
+    fn patience(&self) -> Duration {
+        self.patience
+    }
+
     fn look(&self, contents: &[Content], purpose: Purpose) -> Result<Vec<Presence>> {
         let operation = if purpose == Purpose::Send { Operation::Upload } else { Operation::Download };
-        crate::artifact::transfer::patiently(|| self.ask(operation, contents))
+        patiently(self.patience, || self.ask(operation, contents))
     }
 
     fn send(&self, content: &Content, file: &Path, tally: &Tally) -> Result<()> {
@@ -203,10 +213,12 @@ impl ArtifactStore for Lfs {
                 ask = ask.header(CONTENT_TYPE, "application/octet-stream");
             }
             opened.http.ask(&ask)?;
-            match &actions.verify {
-                Some(verify) => batch::verify(&opened.http, ask_of(opened, verify, Method::POST)?, content),
-                None => Ok(()),
-            }
+            let Some(verify) = &actions.verify else {
+                return Ok(());
+            };
+            // All of it is there: only the question is asked again, should nobody answer.
+            let ask = ask_of(opened, verify, Method::POST)?;
+            patiently(self.patience, || batch::verify(&opened.http, ask.clone(), content))
         })
     }
 
@@ -264,7 +276,7 @@ impl Entrance {
             None => None,
         };
         let Some(access) = access else {
-            let http = Http::new(self.guessed.clone(), Arc::clone(&self.credentials))?;
+            let http = Http::new(self.guessed.clone(), Arc::clone(&self.credentials), self.patience)?;
             let url = self.guessed.clone();
             let headers = HeaderMap::new();
             return Ok(Opened { http: Arc::new(http), url, headers, expiry: None, is_by_ssh: false });
@@ -278,7 +290,7 @@ impl Entrance {
             let (name, value) = crate::artifact::http::header((name, value))?;
             headers.insert(name, value);
         }
-        let http = Arc::new(Http::new(url.clone(), Arc::clone(&self.credentials))?);
+        let http = Arc::new(Http::new(url.clone(), Arc::clone(&self.credentials), self.patience)?);
         Ok(Opened { http, url, headers, expiry: access.expiry, is_by_ssh: true })
     }
 }

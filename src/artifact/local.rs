@@ -54,6 +54,11 @@ impl Artifacts {
         &self.folder
     }
 
+    /// Whether that folder is this one, whatever it is called: what is taken away here is gone there.
+    pub fn is_at(&self, folder: &Path) -> bool {
+        identity(&self.folder).is_some_and(|own| identity(folder) == Some(own))
+    }
+
     /// Stores a copy of `file`; it is durable on return.
     pub fn add(&self, file: &Path) -> Result<Content> {
         self.store(file, None, &Tally::default())
@@ -131,10 +136,20 @@ impl Artifacts {
             tally.take_back(copied);
             return Err(damaged().into());
         }
-        make_durable(&target)?;
+        self.make_durable(&target)?;
         drop(target);
         self.place(&copy.path, &stored)?;
         Ok(stored)
+    }
+
+    /// Makes the bytes durable, and nobody's to change; whoever may write to the folder may read them.
+    pub(super) fn make_durable(&self, file: &File) -> io::Result<()> {
+        let mut permissions = file.metadata()?.permissions();
+        permissions.set_readonly(true);
+        share_reading(&mut permissions, &self.folder);
+        // A disk that knows no such thing keeps bytes all the same.
+        let _ = file.set_permissions(permissions);
+        file.sync_all()
     }
 
     /// Where files lie that are not whole yet.
@@ -147,9 +162,9 @@ impl Artifacts {
         let target = self.path(&stored.sha256);
         let parent = target.parent().expect("an object lies in a folder");
         create_folder(parent)?;
-        // What lies there already is trusted only once its bytes have been looked at; a damaged one is replaced.
+        // What lies there already is trusted only once its bytes have been looked at; damaged ones make room.
         // Who collects what nobody names spares what was touched since; what it took at this very moment is stored anew.
-        if Content::of(&target).ok().as_ref() != Some(stored) || !touch(&target) {
+        if self.set_aside(stored)?.is_some() || !touch(&target) {
             fs::rename(file, &target)?;
         }
         sync_folder(parent)?;
@@ -157,13 +172,65 @@ impl Artifacts {
     }
 }
 
-/// Makes the bytes durable, and nobody's to change.
-pub(super) fn make_durable(file: &File) -> io::Result<()> {
-    let mut permissions = file.metadata()?.permissions();
-    permissions.set_readonly(true);
-    file.set_permissions(permissions)?;
-    file.sync_all()
+/// What tells a folder from all others, however it is reached.
+#[cfg(unix)]
+pub(super) fn identity(folder: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata(folder).ok().map(|found| (found.dev(), found.ino()))
 }
+
+/// What tells a folder from all others, however it is reached.
+#[cfg(not(unix))]
+pub(super) fn identity(folder: &Path) -> Option<PathBuf> {
+    folder.canonicalize().ok()
+}
+
+/// Whether an open file is still the one of that name.
+#[cfg(unix)]
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let key = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    file.metadata().map(key).ok() == fs::symlink_metadata(path).map(key).ok()
+}
+
+/// Whether an open file is still the one of that name.
+#[cfg(not(unix))]
+pub(super) fn is_at(_: &File, path: &Path) -> bool {
+    path.exists()
+}
+
+/// Where others may write, they may read: that is what the folder is for, whatever the mask of who stores something there.
+#[cfg(unix)]
+fn share_reading(permissions: &mut fs::Permissions, folder: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    if let Some(shared) = shared_mode(folder) {
+        permissions.set_mode(permissions.mode() | (shared & 0o444));
+    }
+}
+
+#[cfg(not(unix))]
+fn share_reading(_: &mut fs::Permissions, _: &Path) {}
+
+/// The mode of a folder that others than its owner may write to.
+#[cfg(unix)]
+fn shared_mode(folder: &Path) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = fs::metadata(folder).ok()?.permissions().mode() & 0o7777;
+    (mode & 0o022 != 0).then_some(mode)
+}
+
+/// Lets others write to a new folder who may write to the one above it.
+#[cfg(unix)]
+fn share_writing(parent: &Path, folder: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    if let Some(shared) = shared_mode(parent) {
+        // A disk that knows no modes lets everybody write, or nobody.
+        let _ = fs::set_permissions(folder, fs::Permissions::from_mode(shared));
+    }
+}
+
+#[cfg(not(unix))]
+fn share_writing(_: &Path, _: &Path) {}
 
 /// A file that goes away with this value, unless it was renamed.
 struct Temporary {
@@ -188,7 +255,7 @@ impl Drop for Temporary {
     }
 }
 
-/// Creates a folder durably: each new one is synced into its parent.
+/// Creates a folder durably: each new one is synced into its parent, and open to those to whom that is.
 pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -196,14 +263,25 @@ pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
     let parent = folder.parent().unwrap_or(folder);
     create_folder(parent)?;
     match fs::create_dir(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => sync_folder(parent),
+        Ok(()) => share_writing(parent, folder),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
     }
+    sync_folder(parent)
 }
 
 /// Makes the names in a folder durable; elsewhere than on Unix a folder cannot be opened for that.
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(folder)?.sync_all() {
+        // Some network disks have no such thing for folders.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            Ok(())
+        }
+        synced => synced,
+    }
 }
 
 #[cfg(test)]
@@ -251,6 +329,26 @@ mod tests {
         artifacts.add(&file).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"weights");
         assert!(artifacts.open_checked(&sha256(b"weights")).is_ok());
+        // Somebody may want them all the same.
+        let aside = artifacts.temporary_folder().join(format!("damaged-{}", sha256(b"weights")));
+        assert_eq!(fs::read(aside).unwrap(), b"weigh");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn where_others_may_write_they_may_read_and_go_on_writing() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let (file, store) = (folder.path().join("model.bin"), folder.path().join("store"));
+        fs::write(&file, b"weights").unwrap();
+        fs::create_dir(&store).unwrap();
+        fs::set_permissions(&store, fs::Permissions::from_mode(0o2777)).unwrap();
+        let artifacts = Artifacts::at(&store);
+        let path = artifacts.path(&artifacts.add(&file).unwrap().sha256);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        assert_eq!(mode(path.parent().unwrap()), 0o2777);
+        assert_eq!(mode(&artifacts.temporary_folder()), 0o2777);
+        assert_eq!(mode(&path), 0o444);
     }
 
     #[test]

@@ -4,13 +4,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use crate::artifact::content::{Content, Counted, Tally};
-use crate::artifact::local::{Artifacts, create_folder, make_durable};
+use crate::artifact::local::{Artifacts, create_folder, is_at};
 use crate::error::Problem;
 
 /// How files begin that are not whole yet and may go on.
@@ -84,7 +84,7 @@ impl<'a> Partial<'a> {
             self.restart()?;
             return Err(Other.into());
         }
-        make_durable(self.written.get_ref())?;
+        self.artifacts.make_durable(self.written.get_ref())?;
         self.artifacts.place(&self.path, &self.content)?;
         // Gone already, unless whole bytes lay there.
         let _ = fs::remove_file(&self.path);
@@ -127,19 +127,6 @@ impl std::fmt::Display for Other {
 
 impl std::error::Error for Other {}
 
-/// Whether the open file is still the one of that name.
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    let key = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    file.metadata().map(key).ok() == fs::symlink_metadata(path).map(key).ok()
-}
-
-#[cfg(not(unix))]
-fn is_at(_: &File, path: &Path) -> bool {
-    path.exists()
-}
-
 impl Artifacts {
     /// How much of these bytes came here before the connection broke.
     pub fn arrived(&self, content: &Content) -> u64 {
@@ -173,7 +160,7 @@ impl Artifacts {
                     self.folder().display()
                 );
                 Err(Problem::new(problem)
-                    .hint("name fewer runs, or make room: `git xtrack artifact prune`")
+                    .hint("name fewer runs, or make room there; in a clone `git xtrack gc` and `git xtrack artifact prune` do")
                     .into())
             }
             false => Ok(()),

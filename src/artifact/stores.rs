@@ -3,6 +3,7 @@
 //! A store is asked and told from several threads at once, and blocks. It neither tries again nor believes what it gives:
 //! that is `transfer`'s.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
@@ -25,8 +26,13 @@ pub trait ArtifactStore: Send + Sync {
     /// Gives the bytes from `offset` on, or from an earlier byte if it cannot begin there.
     fn open(&self, content: &Content, offset: u64) -> Result<Body>;
 
-    /// The folder in which it lies, if it is one on this machine whose room can be seen.
-    fn check_room(&self, _: u64) -> Result<()> {
+    /// How long it is waited for: until it says or takes more, and at most before it is tried again.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
+    /// Makes ready to take so many bytes, or refuses where it can be seen that there is no room for them.
+    fn prepare(&self, _: u64) -> Result<()> {
         Ok(())
     }
 }
@@ -67,9 +73,12 @@ pub trait Credentials: Send + Sync {
     /// Is told whether they were taken.
     fn judge(&self, address: &str, login: &(String, String), is_good: bool);
 
-    /// Headers that git's own settings add to requests to an address, `Name: value` each.
-    fn headers(&self, address: &str) -> Vec<String>;
+    /// Git's own settings `http.*` that hold for an address.
+    fn settings(&self, address: &str) -> Settings;
 }
+
+/// Settings of one section of git's, by their last word in lower case.
+pub type Settings = BTreeMap<String, String>;
 
 /// A failure that the next try may mend: the connection broke, or the other side is busy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

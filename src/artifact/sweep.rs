@@ -4,13 +4,14 @@
 //! touched since.
 
 use std::fs;
-use std::io::ErrorKind;
-use std::path::Path;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 
-use crate::artifact::Artifacts;
+use crate::artifact::content::Content;
+use crate::artifact::local::{Artifacts, Standing, create_folder};
 use crate::run::id::is_hex;
 
 /// Where bytes lie that are being taken away.
@@ -77,6 +78,33 @@ impl Artifacts {
         }
         fs::remove_file(&aside).with_context(cannot)?;
         Ok(true)
+    }
+
+    /// Puts bytes aside that are not what their name says, or cannot be read, so that others can take their place; they are
+    /// kept for as long as what is on its way. Where they are then.
+    pub fn set_aside(&self, content: &Content) -> io::Result<Option<PathBuf>> {
+        if let Ok(Standing::Whole | Standing::Absent) = self.standing(content) {
+            return Ok(None);
+        }
+        let aside = self.temporary_folder().join(format!("damaged-{}", content.sha256));
+        create_folder(&self.temporary_folder())?;
+        match fs::rename(self.path(&content.sha256), &aside) {
+            // Another process was faster.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            renamed => renamed?,
+        }
+        // From now on their time counts.
+        touch(&aside);
+        Ok(Some(aside))
+    }
+
+    /// Puts back what was put aside, if nothing better came.
+    pub fn bring_back(&self, content: &Content, aside: &Path) {
+        let path = self.path(&content.sha256);
+        if !path.exists() {
+            // Where that fails it stays where it is, and is kept for a while.
+            let _ = fs::rename(aside, path);
+        }
     }
 
     /// Puts back what a killed process had put aside and not taken away yet: somebody may have stored it again.
@@ -151,6 +179,25 @@ mod tests {
         assert!(artifacts.take_away(&sha256, SystemTime::now()).unwrap());
         assert_eq!(artifacts.held().unwrap(), []);
         assert!(artifacts.take_away(&sha256, SystemTime::now()).unwrap(), "gone already");
+    }
+
+    #[test]
+    fn damaged_bytes_make_room_and_are_kept_for_a_while() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("model.bin");
+        fs::write(&file, b"weights").unwrap();
+        let artifacts = Artifacts::new(folder.path());
+        let stored = artifacts.add(&file).unwrap();
+        assert_eq!(artifacts.set_aside(&stored).unwrap(), None, "whole");
+        let path = artifacts.path(&stored.sha256);
+        fs::remove_file(&path).unwrap();
+        assert_eq!(artifacts.set_aside(&stored).unwrap(), None, "absent");
+        fs::write(&path, b"weightz").unwrap();
+        fs::File::open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        let aside = artifacts.set_aside(&stored).unwrap().unwrap();
+        artifacts.forget_left_over();
+        assert_eq!(fs::read(aside).unwrap(), b"weightz");
+        assert!(!path.exists());
     }
 
     #[test]

@@ -18,19 +18,19 @@ use crate::artifact::stores::{ArtifactStore, Passing, Presence, Purpose};
 
 /// How often something is tried.
 const TRIES_MAX: u32 = 5;
-/// How long is waited before the second try; twice as long before each later one.
-const PAUSE: Duration = Duration::from_millis(300);
-/// How long a server may make us wait.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// How long is waited before the second try, as a part of one's patience; twice as long before each later one.
+const PAUSE: u32 = 200;
 /// How often it is told how far it is.
 const TELLING: Duration = Duration::from_millis(100);
+/// How many work at a time, whatever the settings say.
+const WORKERS_MAX: usize = 64;
 /// How much is read at a time.
 const PIECE: usize = 256 * 1024;
 
 /// Sends the bytes that lie here.
 pub fn send(store: &dyn ArtifactStore, local: &Artifacts, content: &Content, tally: &Tally) -> Result<()> {
     check(content)?;
-    patiently(|| store.send(content, &local.path(&content.sha256), tally))?;
+    patiently(store.patience(), || store.send(content, &local.path(&content.sha256), tally))?;
     // Its word that it took them is not taken for having them.
     match store.look(std::slice::from_ref(content), Purpose::Take)?.pop() {
         Some(Presence::There) => Ok(()),
@@ -39,12 +39,29 @@ pub fn send(store: &dyn ArtifactStore, local: &Artifacts, content: &Content, tal
     }
 }
 
+/// Sends bytes whose place is taken by damaged ones, and reads back what is there then.
+pub fn send_again(
+    store: &dyn ArtifactStore,
+    local: &Artifacts,
+    content: &Content,
+    tally: &Tally,
+) -> Result<()> {
+    send(store, local, content, tally)?;
+    match is_sound_there(store, content, &Tally::default())? {
+        true => Ok(()),
+        false => Err(anyhow!(
+            "'{}' keeps the damaged bytes that it has: they have to be removed there",
+            store.shown()
+        )),
+    }
+}
+
 /// Takes the bytes; what arrived of them before goes on.
 pub fn take(store: &dyn ArtifactStore, local: &Artifacts, content: &Content, tally: &Tally) -> Result<()> {
     check(content)?;
     let mut is_second = false;
     loop {
-        let outcome = patiently(|| take_once(store, local, content, tally));
+        let outcome = patiently(store.patience(), || take_once(store, local, content, tally));
         match outcome {
             // What was here from an earlier time may have been wrong; it is gone now.
             Err(error) if is_other(&error) && !is_second => is_second = true,
@@ -108,7 +125,7 @@ fn is_other(error: &anyhow::Error) -> bool {
 pub fn is_sound_there(store: &dyn ArtifactStore, content: &Content, tally: &Tally) -> Result<bool> {
     check(content)?;
     let mut counted = Counted::new(io::sink());
-    patiently(|| {
+    patiently(store.patience(), || {
         let before = counted.size();
         let mut body = store.open(content, before)?;
         if body.offset != before {
@@ -150,11 +167,11 @@ fn check(content: &Content) -> Result<()> {
 }
 
 /// Does the work, again after a pause where that may help.
-pub fn patiently<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
+pub fn patiently<T>(patience: Duration, mut work: impl FnMut() -> Result<T>) -> Result<T> {
     for attempt in 1.. {
         match work() {
             Err(error) if attempt < TRIES_MAX => match error.downcast_ref::<Passing>() {
-                Some(passing) => pause(attempt, passing.after),
+                Some(passing) => pause(attempt, passing.after, patience),
                 None => return Err(error),
             },
             Err(error) if error.is::<Passing>() => {
@@ -166,13 +183,14 @@ pub fn patiently<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
     unreachable!("the last try returns")
 }
 
-/// Waits for as long as the other side asks, else for a time that differs between processes.
-fn pause(attempt: u32, asked: Option<Duration>) {
+/// Waits for as long as the other side asks, else for a time that differs between processes; never longer than one's patience.
+fn pause(attempt: u32, asked: Option<Duration>, patience: Duration) {
     let mut random = [0; 1];
     // Without randomness the wait is merely the same for all.
     let _ = getrandom::fill(&mut random);
-    let spread = PAUSE * u32::from(random[0]) / 255;
-    thread::sleep(asked.unwrap_or(PAUSE * 2u32.pow(attempt - 1) + spread).min(PAUSE_MAX));
+    let first = patience / PAUSE;
+    let spread = first * u32::from(random[0]) / 255;
+    thread::sleep(asked.unwrap_or(first * 2u32.pow(attempt - 1) + spread).min(patience));
 }
 
 /// Does the work for each, so many at a time; `tell` is called meanwhile, by this thread.
@@ -186,7 +204,7 @@ pub fn side_by_side<T: Sync, R: Send>(
     let (sender, receiver) = mpsc::channel();
     let mut results: Vec<Option<R>> = items.iter().map(|_| None).collect();
     thread::scope(|scope| {
-        for _ in 0..workers.clamp(1, items.len().max(1)) {
+        for _ in 0..workers.clamp(1, items.len().clamp(1, WORKERS_MAX)) {
             let (sender, next, work) = (sender.clone(), &next, &work);
             scope.spawn(move || {
                 while let Some((index, item)) = {

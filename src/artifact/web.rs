@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use reqwest::header::{ALLOW, HeaderValue};
@@ -21,13 +22,20 @@ const ASKED: usize = 8;
 pub struct Web {
     http: Http,
     shown: String,
+    patience: Duration,
     renames: OnceLock<bool>,
 }
 
 impl Web {
     /// The store below this address.
-    pub fn new(base: Url, shown: String, credentials: Arc<dyn Credentials>) -> Result<Self> {
-        Ok(Self { http: Http::new(base, credentials)?, shown, renames: OnceLock::new() })
+    pub fn new(
+        base: Url,
+        shown: String,
+        credentials: Arc<dyn Credentials>,
+        patience: Duration,
+    ) -> Result<Self> {
+        let http = Http::new(base, credentials, patience)?;
+        Ok(Self { http, shown, patience, renames: OnceLock::new() })
     }
 
     fn url(&self, below: &str) -> Url {
@@ -47,7 +55,8 @@ impl Web {
     }
 
     fn presence(&self, content: &Content) -> Result<Presence> {
-        let answer = patiently(|| self.http.ask(&Ask::new(Method::HEAD, self.url(&content.place()))));
+        let answer =
+            patiently(self.patience, || self.http.ask(&Ask::new(Method::HEAD, self.url(&content.place()))));
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => match status(&error) {
@@ -96,6 +105,10 @@ impl Web {
 impl ArtifactStore for Web {
     fn shown(&self) -> String {
         self.shown.clone()
+    }
+
+    fn patience(&self) -> Duration {
+        self.patience
     }
 
     fn look(&self, contents: &[Content], _: Purpose) -> Result<Vec<Presence>> {

@@ -2,6 +2,7 @@
 //!
 //! Knows git's words for that; what is done at the address is others' business.
 
+use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 use anyhow::Result;
@@ -163,13 +164,18 @@ impl Helper {
         self.ask(if is_good { "approve" } else { "reject" }, &input).map(drop)
     }
 
-    /// The headers that git's settings add to requests to this address, as `http.<address>.extraHeader` does.
-    pub fn headers(&self, address: &str) -> Vec<String> {
+    /// The settings `http.*` that hold for this address, those of `http.<address>.*` included, by their last word.
+    pub fn settings(&self, address: &str) -> BTreeMap<String, String> {
         let mut git = self.git();
-        git.args(["config", "--get-urlmatch", "http.extraHeader", address]).stdin(Stdio::null());
+        git.args(["config", "-z", "--get-urlmatch", "http", address]).stdin(Stdio::null());
         let said = output_of(&mut git).unwrap_or_default();
         let text = String::from_utf8_lossy(&said);
-        text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+        let setting = |entry: &str| {
+            // A key without a value stands for true.
+            let (key, value) = entry.split_once('\n').unwrap_or((entry, "true"));
+            Some((key.strip_prefix("http.")?.to_owned(), value.to_owned()))
+        };
+        text.split('\0').filter_map(setting).collect()
     }
 
     fn git(&self) -> Command {

@@ -1,10 +1,10 @@
 //! Buckets of an S3 server (moto): small files by one PUT, large ones in parts, broken ones gone on with.
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::artifact::real::{Running, python, start};
-use crate::artifact::{bytes, forget, here, repository, set_store};
+use crate::artifact::{bytes, forget, here, json as artifact, repository, set_store};
 use crate::support::Repo;
 use crate::support::repo::run;
 
@@ -75,4 +75,80 @@ fn small_and_large_files_go_to_a_bucket_and_come_back() {
     set_store(&repo, "s3://nowhere/x");
     let output = repo.xtrack(&["artifact", "push"]);
     assert!(output.code == 1 && !output.stderr.contains("secret"), "{}", output.stderr);
+}
+
+/// What the bucket has: whole objects, and uploads that are not complete.
+fn content_of(repo: &Repo, python: &std::path::Path, server: &Running) -> (String, String) {
+    let whole = ask(repo, python, server, "s3.list_objects_v2(Bucket='bucket').get('KeyCount')");
+    let begun =
+        ask(repo, python, server, "len(s3.list_multipart_uploads(Bucket='bucket').get('Uploads', []))");
+    (whole.trim().to_owned(), begun.trim().to_owned())
+}
+
+#[test]
+fn a_push_that_is_killed_shows_nothing_and_the_next_goes_on() {
+    let model = bytes(3, 64 << 20);
+    let Some((server, repo)) = bucket(&model) else {
+        return;
+    };
+    let python = python("moto").unwrap();
+    let folder = repo.path().join(".git/xtrack/objects/tmp");
+    let log = || {
+        let files = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let mut logs = files.filter(|file| file.file_name().to_string_lossy().starts_with("upload-"));
+        logs.next().and_then(|file| fs::read_to_string(file.path()).ok()).unwrap_or_default()
+    };
+    let mut push = repo.command(env!("CARGO_BIN_EXE_git-xtrack"));
+    let mut push = push.args(["artifact", "push"]).stderr(Stdio::null()).spawn().unwrap();
+    while log().lines().count() < 3 && push.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    push.kill().unwrap();
+    push.wait().unwrap();
+    assert_eq!(content_of(&repo, &python, &server), ("0".into(), "1".into()), "nothing is there yet");
+    let went = log();
+    assert!(went.lines().count() >= 3, "{went}");
+    assert_eq!(artifact(&repo, &["ls", "--remote"])[0]["store"], false);
+    repo.xtrack(&["artifact", "push"]).ok();
+    // It went on with the upload that was begun: none is left.
+    assert_eq!(content_of(&repo, &python, &server), ("1".into(), "0".into()));
+    assert_eq!(log(), "");
+    repo.xtrack(&["artifact", "verify", "--remote"]).ok();
+    // Of a file that was damaged when its first parts went nothing is used once it is whole again.
+    let key = xtrack::run::id::sha256(&model);
+    ask(
+        &repo,
+        &python,
+        &server,
+        &format!("s3.delete_object(Bucket='bucket', Key='team/x/{}/{key}')", &key[..2]),
+    );
+    fs::remove_file(here(&repo, &model)).unwrap();
+    let mut wrong = model.clone();
+    wrong[..4].fill(0);
+    fs::write(here(&repo, &model), wrong).unwrap();
+    let output = repo.xtrack(&["artifact", "push"]);
+    assert!(output.code == 1 && output.stderr.contains("damaged here"), "{}", output.stderr);
+    fs::write(here(&repo, &model), &model).unwrap();
+    repo.xtrack(&["artifact", "push"]).ok();
+    repo.xtrack(&["artifact", "verify", "--remote"]).ok();
+}
+
+#[test]
+fn two_pushes_at_once_send_a_file_once() {
+    let model = bytes(4, 32 << 20);
+    let Some((server, repo)) = bucket(&model) else {
+        return;
+    };
+    let python = python("moto").unwrap();
+    let start = || {
+        let mut push = repo.command(env!("CARGO_BIN_EXE_git-xtrack"));
+        push.args(["artifact", "push"]).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let pushes = [start(), start(), start()];
+    for push in pushes {
+        let output = push.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(content_of(&repo, &python, &server), ("1".into(), "0".into()));
+    repo.xtrack(&["artifact", "verify", "--remote"]).ok();
 }

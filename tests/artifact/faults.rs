@@ -10,6 +10,8 @@ use crate::support::Repo;
 fn at(server: &Server, model: &[u8]) -> Repo {
     let repo = repository("a", model);
     set_store(&repo, &format!("lfs+{}/x", server.url));
+    // Tried again soon: a pause is a part of that.
+    repo.git(&["config", "xtrack.store.patience", "5s"]);
     repo
 }
 

@@ -8,6 +8,8 @@ use xtrack::run::id::sha256;
 
 use crate::artifact::server::{Reply, Server, batch};
 use crate::artifact::{bytes, forget, here, json as artifact, record, repository, set_store};
+use crate::reliability::skip;
+use crate::sharing::sshd::Sshd;
 use crate::support::Repo;
 
 /// A repository whose remote is a git server at this address.
@@ -124,6 +126,46 @@ fn ssh_remotes_say_where_their_server_is() {
     fs::write(&script, "#!/bin/sh\necho 'no such user' >&2\nexit 1\n").unwrap();
     let output = repo.xtrack(&["artifact", "ls", "--remote"]);
     assert!(output.stderr.contains("no such user"), "{}", output.stderr);
+}
+
+#[test]
+fn a_real_ssh_server_is_asked_as_git_lfs_asks_it() {
+    let server = Server::with(|request, _, _| {
+        let is_known = request.headers.get("authorization").is_some_and(|said| said == "RemoteAuth token");
+        (request.path.contains("/lfs/") && !is_known).then(|| Reply::new(401, ""))
+    });
+    let model = bytes(1, 200_000);
+    let mut repo = repository("a", &model);
+    // What stands on the servers of forges.
+    let programs = repo.root().join("programs");
+    fs::create_dir(&programs).unwrap();
+    let log = repo.root().join("ssh.log");
+    let answer = json!({ "href": format!("{}/lfs", server.url), "header": { "Authorization": "RemoteAuth token" }, "expires_in": 600 });
+    let script = format!("#!/bin/sh\necho \"$#|$1|$2\" >> {}\necho '{answer}'\n", log.display());
+    let program = programs.join("git-lfs-authenticate");
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let Some(sshd) = Sshd::start(&repo, &path) else { return skip("sshd") };
+    repo.set("GIT_SSH_COMMAND", &sshd.command);
+    repo.git(&["remote", "add", "origin", &format!("ssh://{}/team/a 'b' $(id).git", sshd.host)]);
+    set_store(&repo, "lfs");
+    repo.xtrack(&["artifact", "push"]).ok();
+    forget(&repo, &model);
+    repo.xtrack(&["artifact", "pull", "a"]).ok();
+    assert_eq!(fs::read(here(&repo, &model)).unwrap(), model);
+    let said = fs::read_to_string(&log).unwrap();
+    // The path is one word there, whatever it holds.
+    assert!(
+        said.lines().all(|line| line.starts_with("2|") && line.contains("team/a 'b' $(id).git|")),
+        "{said}"
+    );
+    assert!(said.contains("|upload\n") && said.contains("|download\n"), "{said}");
+    // One that does not know the command, and has its LFS server where one guesses: there is none.
+    fs::remove_file(&program).unwrap();
+    repo.git(&["config", "xtrack.store.patience", "0.2s"]);
+    let output = repo.xtrack(&["artifact", "ls", "--remote"]);
+    assert!(output.code == 1 && !output.stderr.contains("over ssh"), "{}", output.stderr);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod faults;
 mod folder;
 mod get;
 mod lfs;
+mod line;
 mod real;
 mod server;
 mod trust;

@@ -57,8 +57,13 @@ fn folders_and_buckets_that_the_code_names_ask_too() {
     let output = bucket.xtrack(&["artifact", "push"]);
     assert!(output.stderr.contains("is not trusted"), "{}", output.stderr);
     assert_eq!(server.requests().len(), 0);
+    bucket.write("xtrack.toml", "[store]\nregion = \"eu-central-1\"\n");
+    let output = bucket.xtrack(&["artifact", "push"]);
+    assert!(output.stderr.contains("is not trusted"), "{}", output.stderr);
     for (settings, said) in [
         ("[store]\nurl = \"s3://key:secret@bucket\"\n", "which everybody would see"),
+        // It would stand in the middle of a host's name.
+        ("[store]\nregion = \"x@127.0.0.1:1/#\"\n", "should be a region"),
         ("[store]\ntrusted = [\"../store\"]\n", "only git's config can say that"),
     ] {
         bucket.write("xtrack.toml", settings);

@@ -6,7 +6,7 @@ use crate::artifact::server::{Reply, Request, Server, State, part};
 use crate::artifact::{bytes, forget, here, repository, set_store};
 
 /// A folder of files, as WebDAV has it; `renames` says whether it has MOVE.
-fn dav(request: &Request, state: &mut State, renames: bool) -> Reply {
+pub fn dav(request: &Request, state: &mut State, renames: bool) -> Reply {
     let path = request.path.clone();
     match request.method.as_str() {
         "OPTIONS" => {

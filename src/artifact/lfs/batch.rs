@@ -3,7 +3,6 @@
 //! Nothing that it says is believed but where to go, and there the guard looks.
 
 use std::collections::HashMap;
-use std::io::Read as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -95,11 +94,7 @@ pub fn ask(
     let mut ask = Ask::new(Method::POST, url);
     ask.headers = headers.clone();
     let ask = ask.header(ACCEPT, MEDIA_TYPE).header(CONTENT_TYPE, MEDIA_TYPE).with(Payload::Bytes(&body));
-    let mut said = Vec::new();
-    http.ask(&ask)?
-        .take(ANSWER_MAX)
-        .read_to_end(&mut said)
-        .context("the answer of the LFS server broke off")?;
+    let said = http.ask_shortly(&ask, ANSWER_MAX)?;
     read(&said, operation, contents).map_err(Into::into)
 }
 

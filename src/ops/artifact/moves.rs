@@ -78,7 +78,7 @@ pub fn plan_take(tracker: &Tracker, store: &dyn ArtifactStore, contents: &[Conte
 
 /// Sends what was planned.
 pub fn send(tracker: &Tracker, store: &dyn ArtifactStore, plan: Plan) -> Result<Moved> {
-    store.check_room(plan.bytes())?;
+    store.prepare(plan.bytes())?;
     let local = &tracker.artifacts;
     Ok(go(tracker, plan, &|content, tally| artifact::send(store, local, content, tally)))
 }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 
-use crate::artifact::{ArtifactStore, Bucket, BucketPlace, Credentials, Directory, Lfs, LfsPlace, Url, Web};
+use crate::artifact::{
+    ArtifactStore, Bucket, BucketPlace, Credentials, Directory, Lfs, LfsPlace, Settings, Url, Web,
+};
 use crate::config::Said;
 use crate::error::Problem;
 use crate::ops::sync;
@@ -87,6 +89,10 @@ impl Chosen {
     fn of_usual_remote(tracker: &Tracker) -> Option<Self> {
         let remote = sync::usual_remote(tracker).ok()?;
         let common_dir = tracker.store.local_remote(&remote, false)?;
+        // A clone may be its own remote; it keeps nothing outside of itself.
+        if common_dir == tracker.store.common_dir() {
+            return None;
+        }
         Some(Self { shown: remote.shown(), proposal: None, kind: Kind::Clone(common_dir) })
     }
 
@@ -116,15 +122,33 @@ impl Chosen {
         }
         let credentials =
             || -> Arc<dyn Credentials> { Arc::new(ByGit(tracker.store.credential_helper(is_attended))) };
+        let patience = tracker.config.store.patience;
         Ok(match &self.kind {
-            Kind::Directory(folder) => Box::new(Directory::open(folder, &self.shown)?),
-            Kind::Clone(common_dir) => Box::new(Directory::of_clone(common_dir, &self.shown)),
-            Kind::Lfs(place) => Box::new(Lfs::new(place.clone(), credentials())),
+            Kind::Directory(folder) => {
+                Box::new(self.elsewhere(tracker, Directory::open(folder, &self.shown)?)?)
+            }
+            Kind::Clone(common_dir) => {
+                Box::new(self.elsewhere(tracker, Directory::of_clone(common_dir, &self.shown))?)
+            }
+            Kind::Lfs(place) => Box::new(Lfs::new(place.clone(), credentials(), patience)),
             Kind::Bucket(place) => {
                 Box::new(Bucket::open(place.clone(), &tracker.artifacts.temporary_folder())?)
             }
-            Kind::Web(url) => Box::new(Web::new(url.clone(), self.shown.clone(), credentials())?),
+            Kind::Web(url) => Box::new(Web::new(url.clone(), self.shown.clone(), credentials(), patience)?),
         })
+    }
+
+    /// Refuses the folder in which this clone itself keeps bytes: what `prune` takes away here would be gone there, too.
+    fn elsewhere(&self, tracker: &Tracker, store: Directory) -> Result<Directory> {
+        match tracker.artifacts.is_at(store.folder()) {
+            true => Err(Problem::usage(format!(
+                "the artifact store '{}' is the folder in which this clone keeps artifacts itself",
+                self.shown
+            ))
+            .hint("another one keeps a copy: `git config xtrack.store.url PATH`")
+            .into()),
+            false => Ok(store),
+        }
     }
 }
 
@@ -137,7 +161,9 @@ fn bucket(tracker: &Tracker, said: &Said) -> Chosen {
         Some(endpoint) => format!("{} at {endpoint}", place.url),
         None => place.url.clone(),
     };
-    let is_own = said.is_own && store.endpoint.as_ref().is_none_or(|endpoint| endpoint.is_own);
+    // Where the bucket is, is said by all three.
+    let is_own =
+        said.is_own && [&store.endpoint, &store.region].into_iter().flatten().all(|said| said.is_own);
     Chosen { proposal: (!is_own).then(|| shown.clone()), shown, kind: Kind::Bucket(place) }
 }
 
@@ -167,8 +193,8 @@ impl Credentials for ByGit {
         let _ = self.0.judge(address, &login, is_good);
     }
 
-    fn headers(&self, address: &str) -> Vec<String> {
-        self.0.headers(address)
+    fn settings(&self, address: &str) -> Settings {
+        self.0.settings(address)
     }
 }
 

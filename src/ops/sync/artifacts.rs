@@ -143,7 +143,7 @@ impl Destination {
         let contents: Vec<Content> = contents.into_iter().collect();
         let local = &tracker.artifacts;
         let store = place.as_ref();
-        let sent: Vec<Result<()>> = match store.check_room(crate::ops::artifact::bytes_of(&contents)) {
+        let sent: Vec<Result<()>> = match store.prepare(crate::ops::artifact::bytes_of(&contents)) {
             Ok(()) => moves::each(tracker, &contents, &|content, tally| {
                 artifact::send(store, local, content, tally)
             }),
