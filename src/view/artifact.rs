@@ -10,6 +10,7 @@ use crate::artifact::{Content, Presence, Standing};
 use crate::human;
 use crate::ops::artifact::get::Got;
 use crate::ops::artifact::moves::{Moved, Plan};
+use crate::ops::artifact::repair::Repaired;
 use crate::ops::artifact::verify::Verdict;
 use crate::ops::artifact::{Held, Whereabouts, bytes_of, prune};
 use crate::render::style::Role;
@@ -110,12 +111,16 @@ fn held_json(held: &Held) -> Json {
 /// What a transfer did, in lines.
 pub fn moved(moved: &Moved, store: &str, way: Way) -> Vec<String> {
     let (done, there) = words(way);
-    let mut lines = vec![match (moved.arrived.is_empty(), moved.there.is_empty()) {
-        (false, _) => format!("{done} {} {} '{store}'", sum(&moved.arrived), direction(way)),
-        (true, false) => format!("nothing to do: {} {there} already", sum(&moved.there)),
-        (true, true) => "nothing to do".to_owned(),
-    }];
-    if !moved.arrived.is_empty() && !moved.there.is_empty() {
+    // Where something failed there was something to do.
+    let is_idle = moved.arrived.is_empty() && moved.failed.is_empty() && moved.missing.is_empty();
+    match (is_idle, moved.there.is_empty()) {
+        (true, true) => return vec!["nothing to do".to_owned()],
+        (true, false) => return vec![format!("nothing to do: {} {there} already", sum(&moved.there))],
+        _ => {}
+    }
+    let what = if moved.arrived.is_empty() { "nothing".to_owned() } else { sum(&moved.arrived) };
+    let mut lines = vec![format!("{done} {what} {} '{store}'", direction(way))];
+    if !moved.there.is_empty() {
         lines.push(format!("{} {there} already", sum(&moved.there)));
     }
     lines
@@ -257,15 +262,11 @@ pub fn verdicts(artifacts: &[Held], verdicts: &[Verdict]) -> Report {
     columns.extend(is_asked.then(|| Column::new("store")));
     let mut table = Table::new(columns);
     let row = |(held, verdict): (&Held, &Verdict)| {
-        let here = match (&held.inline, verdict.here) {
-            (Some(_), Standing::Whole) => "inline".into(),
+        let here = match (&held.inline, &verdict.here) {
+            (Some(_), Ok(Standing::Whole)) => "inline".into(),
             (_, standing) => standing_cell(standing),
         };
-        let there = match &verdict.store {
-            None => Cell::default(),
-            Some(Ok(standing)) => standing_cell(*standing),
-            Some(Err(_)) => Cell::of(Role::Warning, "unknown"),
-        };
+        let there = verdict.store.as_ref().map(standing_cell).unwrap_or_default();
         let cells =
             [held.run.suffix().into(), path(held).into(), human::size(held.content.size).into(), here];
         cells.into_iter().chain(is_asked.then_some(there)).collect()
@@ -279,20 +280,41 @@ pub fn verdicts(artifacts: &[Held], verdicts: &[Verdict]) -> Report {
     report
 }
 
-fn standing_cell(standing: Standing) -> Cell {
+fn standing_cell(standing: &Result<Standing, String>) -> Cell {
+    let role = match standing {
+        Ok(Standing::Whole) => Role::Good,
+        Ok(Standing::Absent) => Role::Dim,
+        Ok(Standing::Damaged) => Role::Bad,
+        Err(_) => Role::Warning,
+    };
+    Cell::of(role, standing_word(standing))
+}
+
+fn standing_word(standing: &Result<Standing, String>) -> &'static str {
     match standing {
-        Standing::Whole => Cell::of(Role::Good, "whole"),
-        Standing::Absent => Cell::of(Role::Dim, "absent"),
-        Standing::Damaged => Cell::of(Role::Bad, "damaged"),
+        Ok(Standing::Whole) => "whole",
+        Ok(Standing::Absent) => "absent",
+        Ok(Standing::Damaged) => "damaged",
+        Err(_) => "unknown",
     }
 }
 
-fn standing_word(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Whole => "whole",
-        Standing::Absent => "absent",
-        Standing::Damaged => "damaged",
+/// What a repair did, in lines.
+pub fn repaired(repaired: &Repaired, store: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !repaired.here.is_empty() {
+        lines.push(format!("took {} from '{store}' again", sum(&repaired.here)));
+        lines.push(
+            "the damaged bytes are kept for two weeks, in 'xtrack/objects/tmp' of the git folder".to_owned(),
+        );
     }
+    if !repaired.there.is_empty() {
+        lines.push(format!("sent {} to '{store}' again", sum(&repaired.there)));
+    }
+    if lines.is_empty() && repaired.failed.is_empty() {
+        lines.push("nothing to repair".to_owned());
+    }
+    lines
 }
 
 /// What was found of bytes, as JSON.
@@ -300,13 +322,10 @@ pub fn verdicts_json(artifacts: &[Held], verdicts: &[Verdict]) -> Json {
     let element = |(held, verdict): (&Held, &Verdict)| {
         let mut element = held_json(held);
         element["inline"] = held.inline.is_some().into();
-        element["here"] = standing_word(verdict.here).into();
-        element["store"] = match &verdict.store {
-            None => Json::Null,
-            Some(Ok(standing)) => standing_word(*standing).into(),
-            Some(Err(_)) => "unknown".into(),
-        };
-        element["reason"] = verdict.store.as_ref().and_then(|store| store.as_ref().err().cloned()).into();
+        element["here"] = standing_word(&verdict.here).into();
+        element["store"] = verdict.store.as_ref().map(standing_word).into();
+        let reasons = [Some(&verdict.here), verdict.store.as_ref()].into_iter().flatten();
+        element["reason"] = reasons.filter_map(|standing| standing.as_ref().err()).next().cloned().into();
         element
     };
     artifacts.iter().zip(verdicts).map(element).collect()

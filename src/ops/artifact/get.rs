@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use globset::GlobBuilder;
 
-use crate::artifact::{ArtifactStore, Artifacts, Content};
+use crate::artifact::{ArtifactStore, Artifacts, Content, Standing};
 use crate::error::{Kind, Problem};
 use crate::human;
 use crate::ops::artifact::beneath::{self, Folder};
@@ -36,6 +36,7 @@ pub struct Got {
     pub is_renamed: bool,
     /// Whether it was written; or why not.
     pub outcome: Result<()>,
+    parts: Vec<String>,
 }
 
 /// Of these artifacts of one run the ones that the words name: by path, by folder, by glob, by id or by digest. Of several
@@ -111,13 +112,37 @@ pub fn write(tracker: &Tracker, artifacts: Vec<Held>, folder: &Path, options: Op
     let place = tracker.directory().join(folder);
     let opened = Folder::open(&place).with_context(cannot)?;
     Artifacts::at(&place).check_room(bytes_of(artifacts.iter().map(|held| &held.content)))?;
-    let names = name::names(&artifacts);
-    let write = |(held, parts): (Held, Vec<String>)| {
-        let outcome = opened.write(&parts, options.force, |file| copy(tracker, &held, file));
-        let is_renamed = parts.join("/") != shown(&held.path);
-        Got { file: beneath::path(folder, &parts), is_renamed, outcome: outcome.map_err(told), held }
-    };
-    Ok(artifacts.into_iter().zip(names).map(write).collect())
+    let mut got = plan(artifacts, folder);
+    for got in &mut got {
+        got.outcome = write_one(tracker, got, &opened, options);
+    }
+    Ok(got)
+}
+
+fn write_one(tracker: &Tracker, got: &Got, opened: &Folder, options: Options) -> Result<()> {
+    opened.write(&got.parts, options.force, |file| copy(tracker, &got.held, file)).map_err(told)
+}
+
+/// Writes again those that failed, as far as they were damaged and now are not.
+pub fn write_again(tracker: &Tracker, got: &mut [Got], folder: &Path, options: Options) -> Result<()> {
+    let place = tracker.directory().join(folder);
+    let opened = Folder::open(&place).with_context(|| format!("cannot write to '{}'", folder.display()))?;
+    for got in got.iter_mut().filter(|got| got.outcome.as_ref().is_err_and(|error| error.is::<Damaged>())) {
+        got.outcome = write_one(tracker, got, &opened, options);
+    }
+    Ok(())
+}
+
+/// The bytes that were found damaged here, each once.
+pub fn damaged(tracker: &Tracker, got: &[Got]) -> Vec<Content> {
+    let failed = got.iter().filter(|got| got.outcome.as_ref().is_err_and(|error| error.is::<Damaged>()));
+    distinct(failed.map(|got| &got.held).filter(|held| is_damaged(tracker, held)))
+}
+
+/// Whether an artifact's bytes are here, and others than were recorded.
+pub fn is_damaged(tracker: &Tracker, held: &Held) -> bool {
+    let standing = || tracker.artifacts.standing(&held.content);
+    held.inline.is_none() && !matches!(standing(), Ok(Standing::Whole | Standing::Absent))
 }
 
 /// Where each would be written.
@@ -125,7 +150,7 @@ pub fn plan(artifacts: Vec<Held>, folder: &Path) -> Vec<Got> {
     let names = name::names(&artifacts);
     let got = |(held, parts): (Held, Vec<String>)| {
         let is_renamed = parts.join("/") != shown(&held.path);
-        Got { file: beneath::path(folder, &parts), is_renamed, outcome: Ok(()), held }
+        Got { file: beneath::path(folder, &parts), is_renamed, outcome: Ok(()), held, parts }
     };
     artifacts.into_iter().zip(names).map(got).collect()
 }
@@ -173,8 +198,20 @@ fn inline(tracker: &Tracker, held: &Held, place: &str) -> Result<Vec<u8>> {
 fn check(found: &Content, held: &Held) -> Result<()> {
     match *found == held.content {
         true => Ok(()),
-        false => Err(Problem::new("its bytes here are no longer those that were recorded")
-            .hint("`git xtrack artifact verify RUN --remote` tells whether the store has them whole")
-            .into()),
+        false => {
+            let problem = Problem::new("its bytes here are no longer those that were recorded")
+                .hint("`git xtrack artifact verify RUN --remote` tells whether the store has them whole");
+            Err(anyhow::Error::from(problem).context(Damaged))
+        }
+    }
+}
+
+/// Marks a failure that whole bytes would mend.
+#[derive(Debug)]
+struct Damaged;
+
+impl std::fmt::Display for Damaged {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("it is damaged")
     }
 }

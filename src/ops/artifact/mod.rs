@@ -7,6 +7,7 @@ pub mod get;
 pub mod moves;
 mod name;
 pub mod prune;
+pub mod repair;
 pub mod stores;
 pub mod verify;
 

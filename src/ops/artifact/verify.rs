@@ -12,8 +12,8 @@ use crate::tracker::Tracker;
 /// What was found of an artifact's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// How they lie here, be it in the record.
-    pub here: Standing,
+    /// How they lie here, be it in the record; or why that is not known.
+    pub here: Result<Standing, String>,
     /// How they lie in the store, if it was asked; or why that is not known.
     pub store: Option<Result<Standing, String>>,
 }
@@ -21,12 +21,17 @@ pub struct Verdict {
 impl Verdict {
     /// Whether bytes were found that are not what their name says.
     pub fn is_damaged(&self) -> bool {
-        self.here == Standing::Damaged || self.store == Some(Ok(Standing::Damaged))
+        self.here == Ok(Standing::Damaged) || self.store == Some(Ok(Standing::Damaged))
+    }
+
+    /// Whether what is here, if anything, is what its name says.
+    pub fn here_is_sound(&self) -> bool {
+        matches!(self.here, Ok(Standing::Whole | Standing::Absent))
     }
 
     /// Whether no whole copy was found, where it was looked.
     pub fn is_missing(&self) -> bool {
-        self.here != Standing::Whole && self.store != Some(Ok(Standing::Whole))
+        self.here != Ok(Standing::Whole) && self.store != Some(Ok(Standing::Whole))
     }
 }
 
@@ -39,23 +44,23 @@ pub fn verify(
     let contents = distinct(artifacts.iter());
     let local = &tracker.artifacts;
     let standings = moves::each(tracker, &contents, &|content, tally| {
-        let standing = local.standing(content)?;
+        let standing = local.standing(content);
         tally.add(content.size);
-        Ok(standing)
+        Ok(standing?)
     });
-    let mut here = BTreeMap::new();
-    for (content, standing) in contents.iter().zip(standings) {
-        here.insert(content, standing?);
-    }
+    // One that cannot be read does not hide the others.
+    let told = |standing: Result<Standing>| standing.map_err(|error| format!("{error:#}"));
+    let here: BTreeMap<&Content, Result<Standing, String>> =
+        contents.iter().zip(standings.into_iter().map(told)).collect();
     let there = match store {
         Some(store) => verify_there(tracker, &contents, store)?,
         None => BTreeMap::new(),
     };
     let of = |held: &Held| -> Result<Verdict> {
         Ok(match &held.inline {
-            Some(place) => Verdict { here: inline(tracker, held, place)?, store: None },
+            Some(place) => Verdict { here: Ok(inline(tracker, held, place)?), store: None },
             None => Verdict {
-                here: here.get(&held.content).copied().unwrap_or(Standing::Absent),
+                here: here.get(&held.content).cloned().unwrap_or(Ok(Standing::Absent)),
                 store: there.get(&held.content).cloned(),
             },
         })

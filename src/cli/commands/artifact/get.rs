@@ -6,10 +6,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
+use crate::artifact::Content;
 use crate::cli::{Exit, Session, trust};
 use crate::error::Problem;
 use crate::ops::artifact::get::{self, Got, Options};
-use crate::ops::artifact::{self, Held};
+use crate::ops::artifact::{self, Held, repair};
 use crate::tracker::Tracker;
 use crate::view;
 
@@ -60,17 +61,20 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     let run = tracker.load(&id)?;
     let chosen = get::choose(artifact::of_run(&run), &args.paths)?;
     if args.stdout {
-        fetch(session, &mut tracker, &chosen)?;
-        return stream(&tracker, &chosen);
+        fetch(session, &mut tracker, &chosen);
+        return stream(session, &mut tracker, &chosen);
     }
     let folder = args.to.clone().unwrap_or_else(|| PathBuf::from(format!("artifacts-{}", id.suffix())));
-    let got = match args.dry_run {
-        true => get::plan(chosen, &folder),
-        false => {
-            fetch(session, &mut tracker, &chosen)?;
-            get::write(&tracker, chosen, &folder, Options { force: args.force })?
-        }
-    };
+    if args.dry_run {
+        return tell(&args, session, &get::plan(chosen, &folder));
+    }
+    fetch(session, &mut tracker, &chosen);
+    let options = Options { force: args.force };
+    let mut got = get::write(&tracker, chosen, &folder, options)?;
+    let damaged = get::damaged(&tracker, &got);
+    if !damaged.is_empty() && take_again(session, &mut tracker, &damaged) {
+        get::write_again(&tracker, &mut got, &folder, options)?;
+    }
     tell(&args, session, &got)
 }
 
@@ -90,21 +94,44 @@ fn tell(args: &Args, session: &Session, got: &[Got]) -> Result<ExitCode> {
     Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(Exit::Failed as u8) })
 }
 
-/// Takes what is not here from the store.
-fn fetch(session: &Session, tracker: &mut Tracker, artifacts: &[Held]) -> Result<()> {
+/// Takes what is not here from the store. Where that fails, what is here is written all the same.
+fn fetch(session: &Session, tracker: &mut Tracker, artifacts: &[Held]) {
     let absent = get::absent(tracker, artifacts);
     if absent.is_empty() {
-        return Ok(());
+        return;
     }
+    let mut take = || -> Result<()> {
+        let store = trust::open_store(session, tracker)?;
+        let moved = get::fetch(tracker, store.as_ref(), &absent)?;
+        let faults = view::artifact::faults(artifacts, &moved.missing, &moved.failed);
+        faults.iter().for_each(|line| session.warn(line));
+        Ok(())
+    };
     let away = || format!("the bytes of {} are not here", view::artifact::sum(&absent));
-    let store = trust::open_store(session, tracker).with_context(away)?;
-    let moved = get::fetch(tracker, store.as_ref(), &absent)?;
-    let faults = view::artifact::faults(artifacts, &moved.missing, &moved.failed);
-    faults.iter().for_each(|line| session.warn(line));
-    Ok(())
+    if let Err(error) = take().with_context(away) {
+        warn(session, &error);
+    }
 }
 
-fn stream(tracker: &Tracker, artifacts: &[Held]) -> Result<ExitCode> {
+/// Takes what is damaged here from the store again; whether that could be tried.
+fn take_again(session: &Session, tracker: &mut Tracker, damaged: &[Content]) -> bool {
+    let mut take = || -> Result<()> {
+        let store = trust::open_store(session, tracker)?;
+        let outcomes = repair::take_again(tracker, store.as_ref(), damaged)?;
+        outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).for_each(|error| warn(session, error));
+        Ok(())
+    };
+    let damaged = || format!("the bytes of {} are damaged here", view::artifact::sum(damaged));
+    let outcome = take().with_context(damaged);
+    outcome.inspect_err(|error| warn(session, error)).is_ok()
+}
+
+fn warn(session: &Session, error: &anyhow::Error) {
+    session.warn(&format!("{error:#}"));
+    crate::error::describe(error).1.iter().for_each(|hint| session.note(&format!("hint: {hint}")));
+}
+
+fn stream(session: &Session, tracker: &mut Tracker, artifacts: &[Held]) -> Result<ExitCode> {
     let [held] = artifacts else {
         return Err(Problem::usage(format!(
             "--stdout prints one artifact, and {} are meant",
@@ -113,6 +140,9 @@ fn stream(tracker: &Tracker, artifacts: &[Held]) -> Result<ExitCode> {
         .hint("name one; `git xtrack artifact ls RUN` lists them")
         .into());
     };
+    if get::is_damaged(tracker, held) {
+        take_again(session, tracker, std::slice::from_ref(&held.content));
+    }
     let mut stdout = io::stdout().lock();
     get::stream(tracker, held, &mut stdout)?;
     stdout.flush()?;

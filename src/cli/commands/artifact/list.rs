@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::cli::choice::Choice;
+use crate::cli::commands::artifact::asked::Looking;
 use crate::cli::commands::artifact::of_chosen;
-use crate::cli::form::{Answer, Form};
+use crate::cli::form::Answer;
 use crate::cli::{Session, trust};
 use crate::ops::artifact;
 use crate::view;
@@ -22,27 +22,20 @@ Examples:
   git xtrack artifact ls --where 'accuracy > 0.9' --json")]
 pub struct Args {
     #[command(flatten)]
-    choice: Choice,
-
-    /// Ask the store which of them it has
-    #[arg(long)]
-    remote: bool,
-
-    #[command(flatten)]
-    form: Form,
+    looking: Looking,
 }
 
 /// Lists.
-pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
+pub fn run(Args { looking }: Args, session: &Session) -> Result<ExitCode> {
     let mut tracker = session.tracker()?;
-    let store = if args.remote { Some(trust::open_store(session, &mut tracker)?) } else { None };
-    let (artifacts, _) = of_chosen(session, &tracker, &args.choice)?;
+    let store = if looking.remote { Some(trust::open_store(session, &mut tracker)?) } else { None };
+    let (artifacts, _) = of_chosen(session, &tracker, &looking.choice)?;
     let places = artifact::whereabouts(&tracker, &artifacts, store.as_deref())?;
     let answer = Answer {
         report: view::artifact::list(&artifacts, &places),
         exact: None,
         json: view::artifact::list_json(&artifacts, &places),
     };
-    args.form.print(session, &tracker.store, &answer)?;
+    looking.form.print(session, &tracker.store, &answer)?;
     Ok(ExitCode::SUCCESS)
 }

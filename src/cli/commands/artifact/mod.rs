@@ -1,6 +1,7 @@
 //! `git xtrack artifact`: the files that runs produced, and where their bytes lie.
 
 mod add;
+mod asked;
 mod get;
 mod list;
 mod prune;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::cli::choice::Choice;
+use crate::cli::commands::artifact::asked::Moving;
 use crate::cli::commands::artifact::of_chosen;
 use crate::cli::commands::artifact::told::Told;
 use crate::cli::{Session, trust};
@@ -23,27 +23,19 @@ Examples:
   git xtrack artifact push --dry-run")]
 pub struct Args {
     #[command(flatten)]
-    choice: Choice,
-
-    /// Only say what would go
-    #[arg(long, short = 'n')]
-    dry_run: bool,
-
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    moving: Moving,
 }
 
 /// Moves them.
-pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
+pub fn run(Args { moving }: Args, session: &Session) -> Result<ExitCode> {
     let mut tracker = session.tracker()?;
     let store = trust::open_store(session, &mut tracker)?;
-    let (artifacts, is_whole) = of_chosen(session, &tracker, &args.choice)?;
+    let (artifacts, is_whole) = of_chosen(session, &tracker, &moving.choice)?;
     let contents = distinct(artifacts.iter());
     let shown = store.shown();
     let plan = moves::plan_send(&tracker, store.as_ref(), &contents)?;
-    let told = Told { session, artifacts: &artifacts, shown: &shown, way: Way::Out, json: args.json };
-    if args.dry_run {
+    let told = Told { session, artifacts: &artifacts, shown: &shown, way: Way::Out, json: moving.json };
+    if moving.dry_run {
         return told.plan(&plan);
     }
     told.moved(&moves::send(&tracker, store.as_ref(), plan)?, is_whole)
