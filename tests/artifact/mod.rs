@@ -4,6 +4,7 @@
 #![cfg(target_os = "linux")]
 
 mod bucket;
+mod clouds;
 mod faults;
 mod folder;
 mod get;
