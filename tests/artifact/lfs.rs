@@ -157,7 +157,7 @@ fn a_real_ssh_server_is_asked_as_git_lfs_asks_it() {
     let said = fs::read_to_string(&log).unwrap();
     // The path is one word there, whatever it holds.
     assert!(
-        said.lines().all(|line| line.starts_with("2|") && line.contains("team/a 'b' $(id).git|")),
+        said.lines().all(|line| line.starts_with("2|") && line.contains("|/team/a 'b' $(id).git|")),
         "{said}"
     );
     assert!(said.contains("|upload\n") && said.contains("|download\n"), "{said}");

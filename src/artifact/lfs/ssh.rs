@@ -41,7 +41,8 @@ impl Ssh {
     pub fn of(address: &str, program: Vec<String>) -> Option<Self> {
         let (host, port, path) = match address.split_once("://") {
             Some(("ssh" | "git+ssh" | "ssh+git", rest)) => {
-                let (authority, path) = rest.split_once('/')?;
+                // With its slash, as git-lfs tells it.
+                let (authority, path) = rest.split_at(rest.find('/')?);
                 match authority.rsplit_once(':') {
                     Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().ok()?), path),
                     _ => (authority, None, path),
@@ -56,8 +57,8 @@ impl Ssh {
         let is_sound =
             |text: &str| !text.is_empty() && !text.starts_with('-') && !text.contains(['\n', '\0', '/']);
         let name = host.rsplit('@').next().unwrap_or_default();
-        let path = path.strip_prefix("~/").unwrap_or(path);
-        if !is_sound(host) || !is_sound(name) || path.is_empty() || path.starts_with('-') {
+        let is_named = !path.trim_matches('/').is_empty() && !path.starts_with('-');
+        if !is_sound(host) || !is_sound(name) || !is_named {
             return None;
         }
         Some(Self { program, host: host.to_owned(), port, path: path.to_owned() })
@@ -126,8 +127,12 @@ mod tests {
         let of = |address: &str| Ssh::of(address, vec!["ssh".into()]);
         let parts = |address: &str| of(address).map(|ssh| (ssh.host, ssh.port, ssh.path)).unwrap();
         assert_eq!(parts("git@h:foo/bar.git"), ("git@h".into(), None, "foo/bar.git".into()));
-        assert_eq!(parts("ssh://git@h:2222/foo/bar.git"), ("git@h".into(), Some(2222), "foo/bar.git".into()));
-        assert_eq!(parts("ssh://h/foo"), ("h".into(), None, "foo".into()));
+        assert_eq!(
+            parts("ssh://git@h:2222/foo/bar.git"),
+            ("git@h".into(), Some(2222), "/foo/bar.git".into())
+        );
+        assert_eq!(parts("ssh://h/~/foo"), ("h".into(), None, "/~/foo".into()));
+        assert_eq!(parts("h:/foo"), ("h".into(), None, "/foo".into()));
         assert_eq!(
             of("git@h:foo/bar.git").unwrap().guessed().unwrap().as_str(),
             "https://h/foo/bar.git/info/lfs"
@@ -143,6 +148,7 @@ mod tests {
             "/a/b",
             "ssh://u@-x/y",
             "h:",
+            "ssh://h/",
             "h:-x",
         ] {
             assert!(of(bad).is_none(), "{bad}");
