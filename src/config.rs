@@ -97,7 +97,7 @@ pub struct ViewSettings {
 pub struct StoreSettings {
     /// The store: a folder, `lfs`, or an address.
     pub url: Option<Said>,
-    /// The server of an `s3:` store that is not Amazon's.
+    /// The server of a bucket that is not at its provider's own.
     pub endpoint: Option<Said>,
     /// The region of an `s3:` store.
     pub region: Option<Said>,
@@ -424,11 +424,11 @@ console = true
 # Where the bytes of large artifacts go with `git xtrack push`: a folder, `lfs` (the remote's Git LFS server), `s3://bucket/prefix`,
 # `gs://…`, `az://…`, `https://…`. Each clone is asked once whether it trusts it.
 #url = "lfs"
-# Of an `s3:` store that is not Amazon's: where it is. How many artifacts are sent or taken at a time.
+# Of a bucket that is not at its provider's own: where it is. How many artifacts are sent or taken at a time.
 #endpoint = "https://minio.example.org"
 #region = "eu-central-1"
 #transfers = 4
-# How long a store is waited for until it says more.
+# How long a store may be silent before it is tried again.
 #patience = "60s"
 
 [system]

@@ -94,7 +94,7 @@ impl Bucket {
                 found.size, content.size
             ))),
             Err(object_store::Error::NotFound { .. }) => Ok(Presence::Absent),
-            Err(error) => Err(told(error)).with_context(|| format!("cannot ask '{}'", self.place.url)),
+            Err(error) => Err(told(error)),
         }
     }
 

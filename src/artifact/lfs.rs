@@ -122,24 +122,8 @@ impl Lfs {
             Err(error) if operation == Operation::Download && is_about_objects(&error) => {
                 Ok(contents.iter().map(|_| (Presence::Absent, Actions::default())).collect())
             }
-            answer => answer.map_err(|error| self.advised(error, operation)),
+            answer => answer.map_err(|error| advised(error, operation)),
         }
-    }
-
-    /// A failure with what may help.
-    fn advised(&self, error: anyhow::Error, operation: Operation) -> anyhow::Error {
-        let status = error.downcast_ref::<Refusal>().map(|refusal| refusal.status);
-        let hint = match (status, operation) {
-            (Some(401), _) => "store a name and a password, or a token, with git's credential helper",
-            (Some(403), Operation::Upload) => "you may not write there: ask for it, or set another store",
-            (Some(404), _) => {
-                "there is no LFS server, or you may not see it; `lfs.url` in git's config says where it is"
-            }
-            (Some(413), _) => "the server takes no such large requests",
-            _ => return error,
-        };
-        let shown = &self.place.shown;
-        Problem::new(format!("cannot use the LFS server '{shown}': {error:#}")).hint(hint).into()
     }
 
     /// What to do about one object, asked anew if that is not known or has run out.
@@ -231,6 +215,21 @@ impl ArtifactStore for Lfs {
             opened.http.get(ask_of(opened, download, Method::GET)?, offset)
         })
     }
+}
+
+/// A failure with what may help.
+fn advised(error: anyhow::Error, operation: Operation) -> anyhow::Error {
+    let status = error.downcast_ref::<Refusal>().map(|refusal| refusal.status);
+    let hint = match (status, operation) {
+        (Some(401), _) => "store a name and a password, or a token, with git's credential helper",
+        (Some(403), Operation::Upload) => "you may not write there: ask for it, or set another store",
+        (Some(404), _) => {
+            "there is no LFS server, or you may not see it; `lfs.url` in git's config says where it is"
+        }
+        (Some(413), _) => "the server takes no such large requests",
+        _ => return error,
+    };
+    Problem::new(format!("{error:#}")).hint(hint).into()
 }
 
 /// Whether a server says that it lacks objects, not that it is no LFS server.

@@ -27,5 +27,5 @@ pub use crate::artifact::lfs::{Lfs, LfsPlace, Ssh};
 pub use crate::artifact::local::{Artifacts, Standing};
 pub use crate::artifact::stores::{ArtifactStore, Credentials, Passing, Presence, Purpose, Settings};
 pub use crate::artifact::sweep::{Held, LeftOver};
-pub use crate::artifact::transfer::{is_sound_there, patiently, send, send_again, side_by_side, take};
+pub use crate::artifact::transfer::{is_sound_there, look, patiently, send, send_again, side_by_side, take};
 pub use crate::artifact::web::Web;

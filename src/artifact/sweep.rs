@@ -94,7 +94,7 @@ impl Artifacts {
             renamed => renamed?,
         }
         // From now on their time counts.
-        touch(&aside);
+        let _ = touch(&aside);
         Ok(Some(aside))
     }
 

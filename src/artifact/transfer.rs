@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 
 use crate::artifact::content::{Content, Counted, Tally, copy};
 use crate::artifact::local::Artifacts;
@@ -27,12 +27,19 @@ const WORKERS_MAX: usize = 64;
 /// How much is read at a time.
 const PIECE: usize = 256 * 1024;
 
+/// Asks what a store has of these.
+pub fn look(store: &dyn ArtifactStore, contents: &[Content], purpose: Purpose) -> Result<Vec<Presence>> {
+    store
+        .look(contents, purpose)
+        .with_context(|| format!("cannot ask the artifact store '{}'", store.shown()))
+}
+
 /// Sends the bytes that lie here.
 pub fn send(store: &dyn ArtifactStore, local: &Artifacts, content: &Content, tally: &Tally) -> Result<()> {
     check(content)?;
     patiently(store.patience(), || store.send(content, &local.path(&content.sha256), tally))?;
     // Its word that it took them is not taken for having them.
-    match store.look(std::slice::from_ref(content), Purpose::Take)?.pop() {
+    match look(store, std::slice::from_ref(content), Purpose::Take)?.pop() {
         Some(Presence::There) => Ok(()),
         Some(Presence::Refused(why)) => Err(anyhow!("the store took it, and now says: {why}")),
         _ => Err(anyhow!("the store took it, and does not have it")),

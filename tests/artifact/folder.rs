@@ -190,6 +190,14 @@ fn a_store_that_is_not_there_is_noticed() {
     set_store(&repo, "/nowhere/at/all");
     let output = repo.xtrack(&["artifact", "push"]);
     assert!(output.stderr.contains("is not there") && output.stderr.contains("mount"), "{}", output.stderr);
+    set_store(&repo, "file://server/share");
+    let output = repo.xtrack(&["artifact", "push"]);
+    assert!(output.code == 2 && output.stderr.contains("of another machine"), "{}", output.stderr);
+    set_store(&repo, "http://127.0.0.1:1/x");
+    repo.git(&["config", "xtrack.store.patience", "0.2s"]);
+    let output = repo.xtrack(&["artifact", "push"]);
+    let said = "cannot ask the artifact store 'http://127.0.0.1:1/x': tried 5 times";
+    assert!(output.code == 1 && output.stderr.contains(said), "{}", output.stderr);
     set_store(&repo, "ftp://host/x");
     let output = repo.xtrack(&["artifact", "ls", "--remote"]);
     assert!(output.stderr.contains("is no artifact store"), "{}", output.stderr);

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use crate::artifact::{ArtifactStore, Content, Presence, Purpose};
+use crate::artifact::{self, ArtifactStore, Content, Presence, Purpose};
 use crate::run::attempt::Number;
 use crate::run::id::RunId;
 use crate::run::value::Value;
@@ -104,7 +104,7 @@ pub fn whereabouts(
 ) -> Result<Vec<Whereabouts>> {
     let contents = distinct(artifacts.iter());
     let asked: BTreeMap<&Content, Presence> = match store {
-        Some(store) => contents.iter().zip(store.look(&contents, Purpose::Take)?).collect(),
+        Some(store) => contents.iter().zip(artifact::look(store, &contents, Purpose::Take)?).collect(),
         None => BTreeMap::new(),
     };
     let of = |held: &Held| Whereabouts {

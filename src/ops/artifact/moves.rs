@@ -46,7 +46,7 @@ impl Plan {
 /// What is to be sent, so that the store has all of these.
 pub fn plan_send(tracker: &Tracker, store: &dyn ArtifactStore, contents: &[Content]) -> Result<Plan> {
     let mut plan = Plan::default();
-    for (content, presence) in contents.iter().zip(store.look(contents, Purpose::Send)?) {
+    for (content, presence) in contents.iter().zip(artifact::look(store, contents, Purpose::Send)?) {
         match presence {
             Presence::There => plan.there.push(content.clone()),
             _ if !tracker.artifacts.has(content) => plan.missing.push(content.clone()),
@@ -66,7 +66,7 @@ pub fn plan_take(tracker: &Tracker, store: &dyn ArtifactStore, contents: &[Conte
     if away.is_empty() {
         return Ok(plan);
     }
-    for (content, presence) in away.iter().zip(store.look(&away, Purpose::Take)?) {
+    for (content, presence) in away.iter().zip(artifact::look(store, &away, Purpose::Take)?) {
         match presence {
             Presence::There => plan.going.push(content.clone()),
             Presence::Absent => plan.missing.push(content.clone()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use crate::artifact::{ArtifactStore, Content, Presence, Purpose, Standing};
+use crate::artifact::{self, ArtifactStore, Content, Presence, Purpose, Standing};
 use crate::ops::artifact::verify::verify_there;
 use crate::tracker::Tracker;
 
@@ -41,7 +41,7 @@ pub fn plan(
                 Presence::Absent => Ok(Standing::Absent),
                 Presence::Refused(why) => Err(why),
             };
-            let looked = store.look(&here, Purpose::Take)?.into_iter().map(told);
+            let looked = artifact::look(store, &here, Purpose::Take)?.into_iter().map(told);
             here.iter().cloned().zip(looked).collect()
         }
     };

@@ -89,7 +89,7 @@ pub fn take_again(
     let local = &tracker.artifacts;
     local.check_room(bytes_of(contents))?;
     let found: BTreeMap<&Content, Presence> =
-        contents.iter().zip(store.look(contents, Purpose::Take)?).collect();
+        contents.iter().zip(artifact::look(store, contents, Purpose::Take)?).collect();
     Ok(moves::each(tracker, contents, &|content, tally| match &found[content] {
         Presence::There => exchange(local, store, content, tally),
         Presence::Absent => Err(anyhow!("it is damaged here, and '{}' does not have it", store.shown())),

@@ -75,7 +75,7 @@ impl Chosen {
                 lfs::of_remote(tracker, text.strip_prefix("lfs:"))?
             }
             None => plain(Kind::Directory(folder(tracker, text))),
-            Some("file") => plain(Kind::Directory(folder(tracker, &text["file://".len()..]))),
+            Some("file") => plain(Kind::Directory(PathBuf::from(of_this_machine(text)?))),
             Some("lfs+http" | "lfs+https") => lfs::at(tracker, &text["lfs+".len()..], said.is_own)?,
             Some("http" | "https") => {
                 let url = Url::parse(text).map_err(|_| Problem::usage(format!("{text:?} is no address")))?;
@@ -165,6 +165,17 @@ fn bucket(tracker: &Tracker, said: &Said) -> Chosen {
     let is_own =
         said.is_own && [&store.endpoint, &store.region].into_iter().flatten().all(|said| said.is_own);
     Chosen { proposal: (!is_own).then(|| shown.clone()), shown, kind: Kind::Bucket(place) }
+}
+
+/// The path in an address `file://`, which may name this machine.
+fn of_this_machine(text: &str) -> Result<&str, Problem> {
+    let rest = text.get("file://".len()..).unwrap_or_default();
+    let path = rest.strip_prefix("localhost").unwrap_or(rest);
+    match path.starts_with('/') {
+        true => Ok(path),
+        false => Err(Problem::usage(format!("{text:?} names a folder of another machine"))
+            .hint("mount it here, and name the folder; `file:///path` is one of this machine")),
+    }
 }
 
 /// A folder as settings name it: from the top of the work tree, or from the user's home.

@@ -76,7 +76,7 @@ pub fn verify_there(
 ) -> Result<BTreeMap<Content, Result<Standing, String>>> {
     let mut found = BTreeMap::new();
     let mut present = Vec::new();
-    for (content, presence) in contents.iter().zip(store.look(contents, Purpose::Take)?) {
+    for (content, presence) in contents.iter().zip(artifact::look(store, contents, Purpose::Take)?) {
         match presence {
             Presence::There => present.push(content.clone()),
             Presence::Absent => drop(found.insert(content.clone(), Ok(Standing::Absent))),

@@ -107,7 +107,8 @@ impl Destination {
         }
         let looked = match &self.place {
             Ok(Some(place)) => {
-                place.look(&contents, Purpose::Send).map_err(|error| format!("{error:#}")).map(Some)
+                let looked = artifact::look(place.as_ref(), &contents, Purpose::Send);
+                looked.map_err(|error| format!("{error:#}")).map(Some)
             }
             Ok(None) => Ok(None),
             Err(why) => Err(why.clone()),

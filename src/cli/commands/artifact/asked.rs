@@ -3,7 +3,7 @@
 use crate::cli::choice::Choice;
 use crate::cli::form::Form;
 
-/// What is asked of a command that moves bytes, or takes them away.
+/// What is asked of a command that moves bytes.
 #[derive(clap::Args)]
 pub(super) struct Moving {
     #[command(flatten)]

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::cli::commands::artifact::asked::Moving;
+use crate::cli::choice::Choice;
 use crate::cli::commands::artifact::of_chosen;
 use crate::cli::{Exit, Session, trust};
 use crate::human;
@@ -23,37 +23,45 @@ Examples:
   git xtrack artifact prune --by-size             Believe the store that it has what it says")]
 pub struct Args {
     #[command(flatten)]
-    moving: Moving,
+    choice: Choice,
 
     /// Do not read back what the store has: its word, and the size, are enough
     #[arg(long)]
     by_size: bool,
 
+    /// Only say what would go
+    #[arg(long, short = 'n')]
+    dry_run: bool,
+
     /// Answer yes to what would be asked
     #[arg(long, short = 'y')]
     yes: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Prunes.
 pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     let mut tracker = session.tracker()?;
     let store = trust::open_store(session, &mut tracker)?;
-    let (artifacts, _) = of_chosen(session, &tracker, &args.moving.choice)?;
+    let (artifacts, _) = of_chosen(session, &tracker, &args.choice)?;
     let options = prune::Options { by_size: args.by_size };
     let plan = prune::plan(&tracker, store.as_ref(), &distinct(artifacts.iter()), options)?;
     let what = view::artifact::sum(&plan.going);
-    let is_asked = !args.yes && !args.moving.dry_run && !plan.going.is_empty();
+    let is_asked = !args.yes && !args.dry_run && !plan.going.is_empty();
     if is_asked && !session.confirm(&format!("remove {what} here, which '{}' has?", store.shown()))? {
         session.note("nothing was removed");
         return Ok(ExitCode::from(Exit::Failed as u8));
     }
-    if !args.moving.dry_run {
+    if !args.dry_run {
         prune::prune(&tracker, &plan)?;
     }
-    if args.moving.json {
-        session.json(&view::artifact::pruned_json(&plan, &store.shown(), args.moving.dry_run))?;
+    if args.json {
+        session.json(&view::artifact::pruned_json(&plan, &store.shown(), args.dry_run))?;
     } else {
-        let verb = if args.moving.dry_run { "would remove" } else { "removed" };
+        let verb = if args.dry_run { "would remove" } else { "removed" };
         session.note(&format!("{verb} {what}"));
         if !plan.staying.is_empty() {
             let stay = human::size(bytes_of(plan.staying.keys()));
