@@ -2,7 +2,7 @@
 //!
 //! Knows addresses and networks; what is asked there is others' business.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
 
 use reqwest::Url;
@@ -99,10 +99,21 @@ fn addresses(url: &Url) -> Vec<IpAddr> {
 fn is_link_local(address: &IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_link_local() || address.is_unspecified(),
-        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+        IpAddr::V6(address) => match embedded(address) {
             Some(address) => is_link_local(&IpAddr::V4(address)),
             None => (address.segments()[0] & 0xffc0) == 0xfe80 || address.is_unspecified(),
         },
+    }
+}
+
+/// The older address that a newer one stands for: mapped, or translated on the way (NAT64, 6to4).
+fn embedded(address: &Ipv6Addr) -> Option<Ipv4Addr> {
+    let segments = address.segments();
+    let of = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+    match segments {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(of(high, low)),
+        [0x2002, high, low, ..] => Some(of(high, low)),
+        _ => address.to_ipv4_mapped(),
     }
 }
 
@@ -112,7 +123,7 @@ fn is_private(address: &IpAddr) -> bool {
             let shared = address.octets()[0] == 100 && (address.octets()[1] & 0xc0) == 64;
             address.is_private() || address.is_loopback() || shared || address.is_broadcast()
         }
-        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+        IpAddr::V6(address) => match embedded(address) {
             Some(address) => is_private(&IpAddr::V4(address)),
             None => address.is_loopback() || (address.segments()[0] & 0xfe00) == 0xfc00,
         },
@@ -149,6 +160,8 @@ mod tests {
             "https://[::1]/y",
             "https://[fe80::1]/y",
             "https://[::ffff:10.0.0.1]/y",
+            "https://[64:ff9b::a9fe:a9fe]/latest/meta-data",
+            "https://[2002:7f00:1::1]/y",
             "https://[fd00::1]/y",
             "https://100.64.0.1/y",
             "https://0.0.0.0/y",
