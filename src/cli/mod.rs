@@ -6,6 +6,7 @@ pub mod batch;
 pub mod choice;
 pub mod commands;
 mod completion;
+mod consent;
 pub mod form;
 pub mod progress;
 pub mod reference;

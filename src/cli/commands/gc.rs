@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::cli::consent::Consent;
 use crate::cli::{Exit, Session};
 use crate::human;
 use crate::ops::space::gc;
@@ -13,7 +14,7 @@ use crate::view;
 ///
 /// Bytes of artifacts that no run names, or only runs deleted more than 14 days ago; code states that no run names; what operations
 /// dropped more than 14 days ago; temporary files of killed processes. Runs in progress, fetched runs and what can still be undone
-/// count as needing things; what is younger than an hour stays in any case. `git config xtrack.gc.grace 30d` changes the 14 days.
+/// count as needing things; what is younger than a day stays in any case. `git config xtrack.gc.grace 30d` changes the 14 days.
 ///
 /// Git's own objects go when git collects garbage (`git gc`).
 #[derive(clap::Args)]
@@ -22,29 +23,21 @@ Examples:
   git xtrack gc --dry-run    What would go, and how much it is
   git xtrack gc --yes        Without asking, as in a nightly job")]
 pub struct Args {
-    /// Only say what would go
-    #[arg(long, short = 'n')]
-    dry_run: bool,
-
-    /// Answer yes to what would be asked
-    #[arg(long, short = 'y')]
-    yes: bool,
-
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 /// Collects.
 pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     let tracker = session.tracker()?;
+    let consent = &args.consent;
     let plan = gc::plan(&tracker)?;
     plan.held_back.iter().for_each(|why| session.warn(why));
-    if !args.json || (!args.dry_run && !args.yes && plan.is_final()) {
-        view::space::plan(&plan, args.dry_run).iter().for_each(|line| session.note(line));
+    if !consent.json || (!consent.dry_run && !consent.yes && plan.is_final()) {
+        view::space::plan(&plan, consent.dry_run).iter().for_each(|line| session.note(line));
     }
-    if args.dry_run {
-        if args.json {
+    if consent.dry_run {
+        if consent.json {
             session.json(&view::space::plan_json(&plan))?;
         }
         return Ok(ExitCode::SUCCESS);
@@ -53,13 +46,13 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
         "let go of {} of artifacts, and of what is past its time?",
         human::size(plan.artifact_bytes())
     );
-    if plan.is_final() && !args.yes && !session.confirm(&question)? {
+    if plan.is_final() && !consent.is_given(session, &question)? {
         session.note("nothing went");
         return Ok(ExitCode::from(Exit::Failed as u8));
     }
     let collected = gc::collect(&tracker, &plan)?;
     tracker.store.warnings().iter().for_each(|warning| session.warn(warning));
-    match args.json {
+    match consent.json {
         true => session.json(&view::space::collected_json(&collected))?,
         false => view::space::collected(&collected).iter().for_each(|line| session.note(line)),
     }

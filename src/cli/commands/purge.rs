@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde_json::Value as Json;
 
 use crate::cli::choice::resolve_each;
+use crate::cli::consent::Consent;
 use crate::cli::{Exit, Session};
 use crate::error::Problem;
 use crate::ops::space::elsewhere;
@@ -41,17 +42,8 @@ pub struct Args {
     #[arg(long, value_name = "REMOTE")]
     remote: Vec<String>,
 
-    /// Only say what would go
-    #[arg(long, short = 'n')]
-    dry_run: bool,
-
-    /// Answer yes to what would be asked
-    #[arg(long, short = 'y')]
-    yes: bool,
-
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 /// Purges.
@@ -64,19 +56,19 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
         args.remote.iter().map(|word| sync::remote(&tracker, Some(word))).collect::<Result<_>>()?;
     let ids = resolve_each(&tracker, &args.runs)?;
     let intents = purge::plan(&tracker, &ids)?;
-    if args.dry_run {
-        match args.json {
+    if args.consent.dry_run {
+        match args.consent.json {
             true => session.json(&intents.iter().map(view::space::intent_json).collect::<Json>())?,
             false => intents.iter().flat_map(view::space::intent).for_each(|line| session.note(&line)),
         }
         return Ok(ExitCode::SUCCESS);
     }
-    if !args.yes {
+    if !args.consent.yes {
         intents.iter().flat_map(view::space::intent).for_each(|line| session.note(&line));
-        if !session.confirm("take that out for good? it cannot be undone")? {
-            session.note("nothing was purged");
-            return Ok(ExitCode::from(Exit::Failed as u8));
-        }
+    }
+    if !args.consent.is_given(session, "take that out for good? it cannot be undone")? {
+        session.note("nothing was purged");
+        return Ok(ExitCode::from(Exit::Failed as u8));
     }
     let mut is_whole = true;
     let mut answers = Vec::new();
@@ -85,7 +77,7 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
         is_whole &= purged.went.failed.is_empty();
         answers.push(tell(&args, session, &tracker, intent, purged, &remotes, &mut is_whole)?);
     }
-    if args.json {
+    if args.consent.json {
         session.json(&Json::Array(answers))?;
     }
     Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(Exit::Failed as u8) })
@@ -119,7 +111,7 @@ fn tell(
         reached.extend(is_reached.then(|| remote.shown()));
     }
     purged.remains.extend(view::space::beyond(&intent.id, &tracker.store.remote_names(), &reached));
-    if !args.json {
+    if !args.consent.json {
         view::space::purged(&intent.id, &purged, &reached).iter().for_each(|line| session.note(line));
     }
     purged.went.failed.iter().for_each(|failed| session.warn(failed));

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::cli::choice::Choice;
 use crate::cli::commands::artifact::of_chosen;
+use crate::cli::consent::Consent;
 use crate::cli::{Exit, Session, trust};
 use crate::human;
 use crate::ops::artifact::{bytes_of, distinct, prune};
@@ -29,17 +30,8 @@ pub struct Args {
     #[arg(long)]
     by_size: bool,
 
-    /// Only say what would go
-    #[arg(long, short = 'n')]
-    dry_run: bool,
-
-    /// Answer yes to what would be asked
-    #[arg(long, short = 'y')]
-    yes: bool,
-
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 /// Prunes.
@@ -50,18 +42,19 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     let options = prune::Options { by_size: args.by_size };
     let plan = prune::plan(&tracker, store.as_ref(), &distinct(artifacts.iter()), options)?;
     let what = view::artifact::sum(&plan.going);
-    let is_asked = !args.yes && !args.dry_run && !plan.going.is_empty();
-    if is_asked && !session.confirm(&format!("remove {what} here, which '{}' has?", store.shown()))? {
+    let question = format!("remove {what} here, which '{}' has?", store.shown());
+    let is_asked = !args.consent.dry_run && !plan.going.is_empty();
+    if is_asked && !args.consent.is_given(session, &question)? {
         session.note("nothing was removed");
         return Ok(ExitCode::from(Exit::Failed as u8));
     }
-    if !args.dry_run {
+    if !args.consent.dry_run {
         prune::prune(&tracker, &plan)?;
     }
-    if args.json {
-        session.json(&view::artifact::pruned_json(&plan, &store.shown(), args.dry_run))?;
+    if args.consent.json {
+        session.json(&view::artifact::pruned_json(&plan, &store.shown(), args.consent.dry_run))?;
     } else {
-        let verb = if args.dry_run { "would remove" } else { "removed" };
+        let verb = if args.consent.dry_run { "would remove" } else { "removed" };
         session.note(&format!("{verb} {what}"));
         if !plan.staying.is_empty() {
             let stay = human::size(bytes_of(plan.staying.keys()));
