@@ -9,7 +9,7 @@ mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -33,6 +33,11 @@ pub use crate::tracker::read::Level;
 
 /// The name of the settings file at the top of the work tree.
 pub const SETTINGS: &str = "xtrack.toml";
+
+/// The file of the runs that this clone hides, a line each time one is hidden or shown again.
+const HIDDEN: &str = "hidden";
+/// What such a line ends in when the run is shown again.
+const SHOWN: &str = "shown";
 
 /// Below this many runs a second thread costs more than it saves.
 const PARALLEL_MIN: usize = 500;
@@ -336,7 +341,7 @@ impl Tracker {
 
     /// Notes that this clone recorded the run, for `@`.
     pub fn note_recorded(&self, id: &RunId) -> Result<()> {
-        self.append("recorded", id)
+        self.append("recorded", &format!("{id}\n"))
     }
 
     /// Whether this clone recorded a run before.
@@ -344,26 +349,30 @@ impl Tracker {
         self.state_dir().join("recorded").exists()
     }
 
-    /// Hides the run in this clone, or shows it again.
-    pub fn hide(&self, id: &RunId, hidden: bool) -> Result<()> {
-        if hidden == self.hidden().contains(id) {
-            return Ok(());
+    /// Hides runs in this clone, or shows them again; those of which that was not so yet.
+    pub fn hide(&self, ids: &[RunId], hidden: bool) -> Result<Vec<RunId>> {
+        let known = self.hidden();
+        let changed: Vec<RunId> = ids.iter().filter(|id| known.contains(id) != hidden).cloned().collect();
+        if !changed.is_empty() {
+            self.store.foretell_hiding(&changed, hidden);
+            let line = |id: &RunId| if hidden { format!("{id}\n") } else { format!("{id} {SHOWN}\n") };
+            self.append(HIDDEN, &changed.iter().map(line).collect::<String>())?;
         }
-        if hidden {
-            return self.append("hidden", id);
-        }
-        let kept: String =
-            self.listed("hidden").iter().filter(|known| *known != id).map(|id| format!("{id}\n")).collect();
-        let path = self.state_dir().join("hidden");
-        let temporary = path.with_extension(format!("tmp-{}", std::process::id()));
-        fs::write(&temporary, kept)
-            .and_then(|()| fs::rename(&temporary, &path))
-            .with_context(|| cannot_write(&path))
+        Ok(changed)
     }
 
-    /// The runs that this clone hides.
+    /// The runs that this clone hides: of each the last word counts.
     pub fn hidden(&self) -> BTreeSet<RunId> {
-        self.listed("hidden")
+        let text = fs::read_to_string(self.state_dir().join(HIDDEN)).unwrap_or_default();
+        let mut hidden = BTreeSet::new();
+        for line in text.lines() {
+            match (RunId::parse(line), line.strip_suffix(SHOWN).map(str::trim_end).and_then(RunId::parse)) {
+                (Some(id), _) => drop(hidden.insert(id)),
+                (None, Some(id)) => drop(hidden.remove(&id)),
+                (None, None) => {}
+            }
+        }
+        hidden
     }
 
     /// The runs that this clone recorded.
@@ -371,16 +380,17 @@ impl Tracker {
         self.listed("recorded")
     }
 
-    fn append(&self, list: &str, id: &RunId) -> Result<()> {
+    fn append(&self, list: &str, lines: &str) -> Result<()> {
         let path = self.state_dir().join(list);
         fs::create_dir_all(self.state_dir()).with_context(|| cannot_write(&path))?;
-        // One write of one line: appends of several processes do not mix.
-        let mut file = fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(&path)
-            .with_context(|| cannot_write(&path))?;
-        file.write_all(format!("{id}\n").as_bytes()).with_context(|| cannot_write(&path))
+        // One write of whole lines: appends of several processes do not mix.
+        let append = || -> std::io::Result<()> {
+            let mut file = fs::OpenOptions::new().read(true).append(true).create(true).open(&path)?;
+            // A line that was torn, by a full disk or a kill, does not take the next with it.
+            let start = if is_torn(&mut file)? { "\n" } else { "" };
+            file.write_all(format!("{start}{lines}").as_bytes())
+        };
+        append().with_context(|| cannot_write(&path))
     }
 
     fn listed(&self, list: &str) -> BTreeSet<RunId> {
@@ -393,6 +403,16 @@ impl Tracker {
 pub fn now() -> Time {
     let fixed = std::env::var("XTRACK_TEST_NOW").ok().and_then(|text| Time::parse(&text));
     fixed.unwrap_or_else(|| Time(chrono::Utc::now().timestamp_micros()))
+}
+
+/// Whether a file's last line has no end.
+fn is_torn(file: &mut fs::File) -> std::io::Result<bool> {
+    let mut last = [b'\n'];
+    if file.seek(SeekFrom::End(0))? > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    Ok(last != [b'\n'])
 }
 
 fn load_each(store: &Store, tips: Vec<RunTip>) -> Loaded {

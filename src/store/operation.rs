@@ -1,4 +1,4 @@
-//! The operation log: every ref that is moved here, from where to where, by which command, and when.
+//! The operation log: every ref that is moved here, from where to where, by which command, and when; and what is hidden.
 //!
 //! Lines of JSON in one file, each appended by one write before the refs move, so that a process that is killed leaves no move
 //! untold; what did not move after all is struck out. Nothing that a user typed goes in, only names of commands and refs: a log
@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result};
 use gix::ObjectId;
 use serde_json::{Value as Json, json};
 
-use crate::run::id::{AttemptId, Time};
+use crate::run::id::{AttemptId, RunId, Time};
 use crate::store::{Oid, Store, failed};
 
 /// The log, in our folder.
@@ -56,6 +56,8 @@ pub struct Entry {
     pub struck: Vec<String>,
     /// Refs that something is about to rely on, moved or not.
     pub uses: Vec<String>,
+    /// Runs that were to be hidden in this clone, or shown again.
+    pub hiding: Vec<(RunId, bool)>,
 }
 
 /// What is done now, in whose name refs move.
@@ -85,11 +87,10 @@ fn new_id() -> String {
     AttemptId::new(random).to_string()
 }
 
-/// The operation in progress, and how many refs moved in it.
+/// The operation in progress.
 #[derive(Default)]
 pub(super) struct Current {
     operation: RefCell<Operation>,
-    moved: RefCell<usize>,
 }
 
 impl Move {
@@ -106,7 +107,6 @@ impl Store {
         let operation = Operation { id: new_id(), command: command.to_owned(), undoes: None, clock };
         let id = operation.id.clone();
         self.current.operation.replace(operation);
-        self.current.moved.replace(0);
         id
     }
 
@@ -120,11 +120,6 @@ impl Store {
         self.current.operation.borrow().id.clone()
     }
 
-    /// How many refs were moved in it, as far as it was tried.
-    pub fn moved_count(&self) -> usize {
-        *self.current.moved.borrow()
-    }
-
     /// The moment it is, by the clock of the operation in progress.
     pub(super) fn operation_time(&self) -> Time {
         (self.current.operation.borrow().clock)()
@@ -136,7 +131,6 @@ impl Store {
         if moves.is_empty() {
             return;
         }
-        *self.current.moved.borrow_mut() += moves.len();
         let triples = moves.iter().map(|moving| json!([moving.name, moving.before, moving.after]));
         self.note("moves", triples.collect());
     }
@@ -144,6 +138,12 @@ impl Store {
     /// Notes that something is about to rely on a ref: who collects what nobody names looks for that last of all.
     pub(super) fn note_use(&self, name: &str) {
         self.note("uses", json!([name]));
+    }
+
+    /// Notes which runs are about to be hidden in this clone, or shown again.
+    pub fn foretell_hiding(&self, runs: &[RunId], hidden: bool) {
+        let key = if hidden { "hides" } else { "shows" };
+        self.note(key, runs.iter().map(|id| json!(id.as_str())).collect());
     }
 
     /// Takes back what was noted of refs that did not move after all.
@@ -284,7 +284,12 @@ fn entry(line: &[u8]) -> Option<Entry> {
         moves: list("moves").iter().filter_map(moving).collect(),
         struck: list("struck").iter().filter_map(oid).collect(),
         uses: list("uses").iter().filter_map(oid).collect(),
+        hiding: hiding(&list("hides"), true).chain(hiding(&list("shows"), false)).collect(),
     })
+}
+
+fn hiding(ids: &[Json], hidden: bool) -> impl Iterator<Item = (RunId, bool)> {
+    ids.iter().filter_map(move |id| Some((RunId::parse(id.as_str()?)?, hidden)))
 }
 
 #[cfg(test)]

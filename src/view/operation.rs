@@ -78,6 +78,8 @@ pub fn told(operation: &Operation, tally: &Tally) -> String {
     parts.extend(runs(&tally.new, "new"));
     parts.extend(runs(&tally.changed, "changed"));
     parts.extend(runs(&tally.gone, "gone"));
+    parts.extend(runs(&tally.hidden, "hidden here"));
+    parts.extend(runs(&tally.shown, "no longer hidden"));
     let noted = tally.noted.iter();
     parts.extend(noted.map(|(remote, count)| format!("{} of '{remote}' noted", human::count(*count, "tip"))));
     let mut count = |count: usize, one: &str, word: &str| {
@@ -95,8 +97,11 @@ pub fn undone(undone: &Undone, store: &Store) -> Vec<String> {
     let operation = &undone.operation;
     let which =
         format!("{} {} ({})", operation.command, operation.id, told(operation, &operation.tally(store)));
-    let refs = human::count(undone.back.len(), "ref");
-    let mut lines = vec![match (undone.back.len(), &undone.by) {
+    let of_refs = (!undone.back.is_empty()).then(|| human::count(undone.back.len(), "ref"));
+    let hidden = human::count(undone.hiding.len(), "hidden run");
+    let of_hiding = (!undone.hiding.is_empty()).then_some(hidden);
+    let refs = of_refs.into_iter().chain(of_hiding).collect::<Vec<_>>().join(", ");
+    let mut lines = vec![match (undone.back.len() + undone.hiding.len(), &undone.by) {
         (0, _) if undone.left.is_empty() => format!("nothing to do: all is as it was before {which}"),
         (0, _) => format!("took nothing back of {which}"),
         (_, None) => format!("would take back {which}: {refs}"),
@@ -167,6 +172,8 @@ pub fn json(operation: &Operation, store: &Store) -> Json {
         "new": ids(&tally.new),
         "changed": ids(&tally.changed),
         "gone": ids(&tally.gone),
+        "hidden": ids(&tally.hidden),
+        "shown": ids(&tally.shown),
         "refs": moved.map(|one| json!({ "name": one.name, "before": one.before, "after": one.after })).collect::<Json>(),
     })
 }
@@ -179,6 +186,8 @@ pub fn undone_json(undone: &Undone, store: &Store) -> Json {
         "undone": json(&undone.operation, store),
         "by": undone.by,
         "refs": moved.map(|one| json!({ "name": one.name, "before": one.before, "after": one.after })).collect::<Json>(),
+        "hidden": undone.hiding.iter().filter(|(_, hidden)| **hidden).map(|(id, _)| id.as_str()).collect::<Json>(),
+        "shown": undone.hiding.iter().filter(|(_, hidden)| !**hidden).map(|(id, _)| id.as_str()).collect::<Json>(),
         "already": undone.already,
         "left": undone.left.iter().map(left_json).collect::<Json>(),
         "known": undone.known,

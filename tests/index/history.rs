@@ -139,7 +139,9 @@ pub fn happen(repo: &Repo, event: &Event) {
         Event::Pack => drop(repo.try_git(&["pack-refs", "--all"])),
         // What objects are missing of is not packed.
         Event::Repack => drop(repo.try_git(&["repack", "-adq"])),
-        Event::Hide(run, hidden) => Tracker::open(repo.path()).unwrap().hide(&id(*run), *hidden).unwrap(),
+        Event::Hide(run, hidden) => {
+            drop(Tracker::open(repo.path()).unwrap().hide(&[id(*run)], *hidden).unwrap())
+        }
         Event::Settings(text) => repo.write("xtrack.toml", text),
         Event::Edit(..) => {}
     }

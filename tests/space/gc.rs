@@ -186,7 +186,45 @@ fn what_is_left_of_killed_processes_goes() {
     repo.xtrack(&["gc"]).ok();
     assert!(!state.join("tmp-0123").exists());
     assert!(!state.join("objects/tmp/1-2-3").exists());
-    assert_eq!(fs::read_to_string(state.join("hidden")).unwrap(), hidden);
+    assert_eq!(fs::read_dir(state.join("purging")).unwrap().count(), 0);
+    assert!(fs::read_to_string(state.join("hidden")).unwrap().ends_with("20260101-000000-aaaaaaaa shown\n"));
+    assert_eq!(json(&repo, &["log", "--deleted", "--json"]).as_array().unwrap().len(), 1);
+    assert!(repo.xtrack(&["gc"]).ok().stderr.contains("there is nothing"));
+}
+
+#[test]
+fn what_a_killed_collector_put_aside_comes_back_though_there_is_nothing_to_collect() {
+    let repo = Repo::new();
+    record(&repo, "a", 1);
+    let file = stored(&repo).remove(0);
+    let aside = repo.path().join(".git/xtrack/objects/tmp/aside");
+    fs::create_dir_all(&aside).unwrap();
+    fs::rename(&file, aside.join(file.file_name().unwrap())).unwrap();
+    repo.xtrack(&["gc"]).ok();
+    assert_eq!(fs::read(&file).unwrap(), vec![1; LARGE]);
+}
+
+#[test]
+fn what_was_dropped_and_cannot_be_read_holds_back_what_it_may_need_and_nothing_else() {
+    let repo = Repo::new();
+    record(&repo, "a", 1);
+    repo.xtrack(&["undo", "1"]).ok();
+    repo.xtrack(&["record", "--name", "b"]).ok();
+    age(&stored(&repo));
+    let kept = repo.refs("refs/xtrack/undo")[0].clone();
+    let keeping = repo.git(&["rev-parse", &kept]);
+    let dropped = repo.git(&["rev-parse", &format!("{kept}^1")]);
+    for lost in [dropped, keeping] {
+        fs::remove_file(repo.path().join(".git/objects").join(&lost[..2]).join(&lost[2..])).unwrap();
+        let output = gc_later(&repo, 20, &["--dry-run"]).ok();
+        assert!(output.stderr.contains("nothing goes that it may need"), "{}", output.stderr);
+        repo.xtrack(&["du"]).ok();
+        assert_eq!(repo.xtrack(&["purge", "b", "--yes"]).code, 1, "it may hold b");
+        assert_eq!(stored(&repo).len(), 1);
+    }
+    repo.git(&["update-ref", "-d", &kept]);
+    gc_later(&repo, 20, &["--yes"]).ok();
+    assert_eq!(stored(&repo).len(), 0);
 }
 
 #[cfg(unix)]

@@ -251,6 +251,68 @@ fn the_log_does_not_grow_without_end() {
 }
 
 #[test]
+fn hiding_is_told_and_taken_back() {
+    let repo = Repo::new();
+    for name in ["a", "b", "c"] {
+        repo.xtrack(&["record", "--name", name]).ok();
+    }
+    let hidden = || json(&repo, &["log", "--deleted", "--json"]).as_array().unwrap().len();
+    repo.xtrack(&["rm", "--local", "a", "b"]).ok();
+    let first = operations(&repo)[0].clone();
+    assert_eq!((&first["command"], first["hidden"].as_array().unwrap().len()), (&"rm".into(), 2));
+    assert!(repo.xtrack(&["oplog"]).ok().stdout.contains("2 runs hidden here"));
+    repo.xtrack(&["restore", "--local", "a"]).ok();
+    assert_eq!(hidden(), 1);
+    let output = repo.xtrack(&["undo"]).ok();
+    assert!(output.stderr.starts_with("took back restore"), "{}", output.stderr);
+    assert_eq!(hidden(), 2);
+    repo.xtrack(&["undo", first["id"].as_str().unwrap()]).ok();
+    assert_eq!(hidden(), 0);
+    let answer = json(&repo, &["undo", "--json"]);
+    assert_eq!(answer["hidden"].as_array().unwrap().len(), 2);
+    assert_eq!(hidden(), 2);
+    // A line that was torn by a full disk takes no other with it.
+    let path = repo.path().join(".git/xtrack/hidden");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, &text[..text.len() - 5]).unwrap();
+    repo.xtrack(&["rm", "--local", "c"]).ok();
+    assert_eq!(hidden(), 2);
+}
+
+#[test]
+fn many_runs_move_by_one_write_of_packed_refs_and_back() {
+    let repo = Repo::new();
+    make_runs(&repo, 0..600);
+    repo.git(&["pack-refs", "--all"]);
+    // Some are files of their own, which count more; another program is at one of them.
+    repo.xtrack(&["rm", "--where", "name ~ 'run-1'", "--yes"]).ok();
+    let before = refs(&repo);
+    let locked = format!("{}.lock", repo.refs("refs/runs")[300]);
+    fs::write(repo.path().join(".git").join(&locked), "").unwrap();
+    let output = repo.xtrack(&["edit", "--where", "name ~ 'run-'", "--tag", "+x", "--yes"]);
+    assert!(
+        output.stderr.contains("1 failed") && output.stderr.contains("is in the way"),
+        "{}",
+        output.stderr
+    );
+    fs::remove_file(repo.path().join(".git").join(&locked)).unwrap();
+    let edited = refs(&repo);
+    let changed = before.lines().zip(edited.lines()).filter(|(before, after)| before != after).count();
+    assert_eq!(changed, json(&repo, &["log", "--where", "tag = x", "--json"]).as_array().unwrap().len());
+    assert!(changed > 400);
+    let loose = fs::read_dir(repo.path().join(".git/refs/runs")).unwrap().count();
+    assert!(loose < 200, "{loose}");
+    assert!(!repo.path().join(".git/packed-refs.lock").exists());
+    repo.xtrack(&["undo"]).ok();
+    assert_eq!(refs(&repo), before);
+    repo.xtrack(&["undo"]).ok();
+    assert_eq!(refs(&repo), edited);
+    repo.git(&["pack-refs", "--all"]);
+    assert_eq!(refs(&repo), edited);
+    repo.git(&["fsck", "--strict", "--no-dangling", "--no-progress"]);
+}
+
+#[test]
 fn it_holds_with_reftable_and_in_worktrees_and_bare() {
     let repo = Repo::with(&["--ref-format=reftable"], "work");
     repo.xtrack(&["record", "--name", "a"]).ok();

@@ -34,12 +34,11 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
     let Some(ids) = args.batch.settle(session, &tracker, &args.choice, Among::Deleted)? else {
         return Ok(ExitCode::SUCCESS);
     };
-    let hidden = tracker.hidden();
-    for id in ids.iter().filter(|id| hidden.contains(id)) {
-        tracker.hide(id, false)?;
+    for id in tracker.hide(&ids, false)? {
         session.note(&format!("{} is no longer hidden in this clone", id.suffix()));
     }
     if args.local {
+        tracker.store.warnings().iter().for_each(|warning| session.warn(warning));
         return Ok(ExitCode::SUCCESS);
     }
     batch::say(session, &tracker, &ids, &Words { deleted: Some(false), ..Words::default() })

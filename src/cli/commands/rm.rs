@@ -36,9 +36,10 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
         return batch::apply(session, &args.choice, &args.batch, &words);
     }
     let tracker = session.tracker()?;
-    for id in args.batch.settle(session, &tracker, &args.choice, Among::Shown)?.unwrap_or_default() {
-        tracker.hide(&id, true)?;
+    let ids = args.batch.settle(session, &tracker, &args.choice, Among::Shown)?.unwrap_or_default();
+    for id in tracker.hide(&ids, true)? {
         session.note(&format!("hid {} in this clone", id.suffix()));
     }
+    tracker.store.warnings().iter().for_each(|warning| session.warn(warning));
     Ok(ExitCode::SUCCESS)
 }

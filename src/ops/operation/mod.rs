@@ -38,6 +38,8 @@ pub struct Operation {
     pub undoes: Option<String>,
     /// From where to where it moved each ref, in the end.
     pub moves: Vec<Move>,
+    /// The runs that it hid in this clone, and those that it showed again.
+    pub hiding: BTreeMap<RunId, bool>,
 }
 
 /// How many refs of each sort an operation moved.
@@ -59,6 +61,10 @@ pub struct Tally {
     pub expired: usize,
     /// Other refs.
     pub others: usize,
+    /// Runs that were hidden in this clone.
+    pub hidden: BTreeSet<RunId>,
+    /// Runs that were hidden, and are shown again.
+    pub shown: BTreeSet<RunId>,
 }
 
 impl Operation {
@@ -78,13 +84,17 @@ impl Operation {
                 _ => tally.others += 1,
             }
         }
+        for (id, hidden) in &self.hiding {
+            let runs = if *hidden { &mut tally.hidden } else { &mut tally.shown };
+            runs.insert(id.clone());
+        }
         tally
     }
 
     /// Whether there is anything in it that can be taken back.
     pub fn can_be_undone(&self, store: &Store) -> bool {
         !["push", "purge"].contains(&self.command.as_str())
-            && self.moves.iter().any(|moved| can_go_back(store, moved))
+            && (!self.hiding.is_empty() || self.moves.iter().any(|moved| can_go_back(store, moved)))
     }
 }
 
@@ -112,7 +122,7 @@ pub fn list(tracker: &Tracker) -> Result<Vec<Operation>> {
         add(&mut operations[place], entry);
     }
     operations.iter_mut().for_each(sum_up);
-    operations.retain(|operation| !operation.moves.is_empty());
+    operations.retain(|operation| !(operation.moves.is_empty() && operation.hiding.is_empty()));
     operations.sort_by_key(|operation| std::cmp::Reverse(order.get(&operation.id).copied()));
     Ok(operations)
 }
@@ -125,12 +135,14 @@ fn begun(entry: &Entry) -> Operation {
         user: entry.user.clone(),
         undoes: entry.undoes.clone(),
         moves: Vec::new(),
+        hiding: BTreeMap::new(),
     }
 }
 
 fn add(operation: &mut Operation, entry: Entry) {
     operation.undoes = operation.undoes.take().or(entry.undoes);
     operation.moves.extend(entry.moves);
+    operation.hiding.extend(entry.hiding);
     if entry.struck.is_empty() {
         return;
     }
@@ -215,6 +227,7 @@ mod tests {
             moves: moves.iter().map(moved).collect(),
             struck: struck.iter().map(owned).collect(),
             uses: Vec::new(),
+            hiding: Vec::new(),
         }
     }
 

@@ -25,6 +25,8 @@ pub struct Undone {
     pub by: Option<String>,
     /// The refs that went back.
     pub back: Vec<Move>,
+    /// The runs that are shown again, or hidden again.
+    pub hiding: BTreeMap<RunId, bool>,
     /// How many are where they were before already.
     pub already: usize,
     /// Those that did not, and why.
@@ -71,6 +73,7 @@ pub fn undo(tracker: &Tracker, operation: &Operation, is_dry: bool) -> Result<Un
         operation: operation.clone(),
         by: None,
         back: Vec::new(),
+        hiding: BTreeMap::new(),
         already: 0,
         left: Vec::new(),
         known: known(tracker, operation)?,
@@ -86,9 +89,21 @@ pub fn undo(tracker: &Tracker, operation: &Operation, is_dry: bool) -> Result<Un
             Standing::Left(why) => undone.left.push(left(tracker, &moved.name, why)),
         }
     }
-    if !is_dry && !undone.back.is_empty() {
+    let now = tracker.hidden();
+    for (id, hidden) in &operation.hiding {
+        match now.contains(id) == *hidden {
+            true => drop(undone.hiding.insert(id.clone(), !hidden)),
+            false => undone.already += 1,
+        }
+    }
+    let is_due = !undone.back.is_empty() || !undone.hiding.is_empty();
+    if is_due && !is_dry {
         tracker.store.undoes(&operation.id);
         move_back(tracker, &mut undone)?;
+        for hidden in [true, false] {
+            let ids = undone.hiding.iter().filter(|(_, wanted)| **wanted == hidden);
+            tracker.hide(&ids.map(|(id, _)| id.clone()).collect::<Vec<_>>(), hidden)?;
+        }
         undone.by = Some(tracker.store.operation_id());
     }
     Ok(undone)

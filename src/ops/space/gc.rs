@@ -259,11 +259,9 @@ pub fn collect(tracker: &Tracker, plan: &Plan) -> Result<Collected> {
             collected.left_over_bytes += one.size;
         }
     }
-    for id in &plan.hidden {
-        match tracker.hide(id, false) {
-            Ok(()) => collected.hidden += 1,
-            Err(error) => collected.failed.push(format!("{error:#}")),
-        }
+    match tracker.hide(&plan.hidden.iter().cloned().collect::<Vec<_>>(), false) {
+        Ok(shown) => collected.hidden = shown.len(),
+        Err(error) => collected.failed.push(format!("{error:#}")),
     }
     Ok(collected)
 }
