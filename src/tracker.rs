@@ -59,7 +59,7 @@ pub struct Tracker {
 }
 
 /// Is told how many runs were read, and of how many.
-type Progress = Box<dyn Fn(usize, usize)>;
+type Progress = Box<dyn Fn(usize, usize) + Sync>;
 
 /// Is told how many bytes are through, and of how many.
 type TransferProgress = Box<dyn Fn(u64, u64)>;
@@ -102,8 +102,13 @@ impl Tracker {
     }
 
     /// Tells from now on how far it is with reading many runs.
-    pub fn on_progress(&mut self, progress: impl Fn(usize, usize) + 'static) {
+    pub fn on_progress(&mut self, progress: impl Fn(usize, usize) + Sync + 'static) {
         self.progress = Some(Box::new(progress));
+    }
+
+    /// What is to be told how far it is with many runs.
+    pub fn progress(&self) -> &(dyn Fn(usize, usize) + Sync) {
+        self.progress.as_deref().unwrap_or(&|_, _| {})
     }
 
     /// Tells from now on how far artifacts are on their way.
@@ -300,6 +305,11 @@ impl Tracker {
         self.reading(|reading| Index::rebuild(&self.store, reading))
     }
 
+    /// Brings the index in step with the runs, and leaves nothing in its files of what runs do not say any more.
+    pub fn forget_in_index(&self) -> Result<()> {
+        self.reading(|reading| Index::forget(&self.store, reading))
+    }
+
     /// What differs between the index and the runs, read anew.
     pub fn verify_index(&self) -> Result<Vec<String>> {
         self.reading(|reading| Index::verify(&self.store, reading))
@@ -307,12 +317,8 @@ impl Tracker {
 
     fn reading<T>(&self, work: impl FnOnce(&Reading<'_>) -> T) -> T {
         let directory = &self.directory;
-        let progress = |done, total| {
-            if let Some(progress) = &self.progress {
-                progress(done, total);
-            }
-        };
-        work(&Reading { open: &|| Store::open(directory), load: &read::read_brief, progress: &progress })
+        let progress = self.progress();
+        work(&Reading { open: &|| Store::open(directory), load: &read::read_brief, progress })
     }
 
     /// The index as it answers now, with what is in progress laid over it; nothing where it cannot be had, and the runs

@@ -81,6 +81,13 @@ impl Artifacts {
         found.is_ok_and(|file| file.is_file() && file.len() == content.size)
     }
 
+    /// The same, for who is about to name them: from now on they count as stored just now.
+    pub fn has_for_use(&self, content: &Content) -> bool {
+        let is_gone =
+            |touched: io::Result<()>| touched.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        self.has(content) && !is_gone(touch(&self.path(&content.sha256)))
+    }
+
     /// How the bytes lie here, all of them looked at.
     pub fn standing(&self, content: &Content) -> io::Result<Standing> {
         match Content::of(&self.path(&content.sha256)) {
@@ -162,9 +169,10 @@ impl Artifacts {
         let target = self.path(&stored.sha256);
         let parent = target.parent().expect("an object lies in a folder");
         create_folder(parent)?;
-        // What lies there already is trusted only once its bytes have been looked at; damaged ones make room.
-        // Who collects what nobody names spares what was touched since; what it took at this very moment is stored anew.
-        if self.set_aside(stored)?.is_some() || !touch(&target) {
+        // What lies there already is trusted only once its bytes have been looked at; a damaged one is replaced.
+        // Who collects what nobody names spares what was touched since; what it took at this very moment, and what is another
+        // user's, is stored anew.
+        if Content::of(&target).ok().as_ref() != Some(stored) || touch(&target).is_err() {
             fs::rename(file, &target)?;
         }
         sync_folder(parent)?;

@@ -63,21 +63,28 @@ impl Artifacts {
     pub fn take_away(&self, sha256: &str, since: SystemTime) -> Result<bool> {
         let path = self.path(sha256);
         let cannot = || format!("cannot remove '{}'", path.display());
-        let folder = self.folder().join("tmp").join(ASIDE);
-        fs::create_dir_all(&folder).with_context(cannot)?;
-        let aside = folder.join(sha256);
+        let aside = self.aside(sha256);
+        fs::create_dir_all(self.folder().join("tmp").join(ASIDE)).with_context(cannot)?;
         match fs::rename(&path, &aside) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
             other => other.with_context(cannot)?,
         }
-        let is_stored_again =
-            fs::metadata(&aside).and_then(|found| found.modified()).is_ok_and(|stored| stored > since);
-        if is_stored_again {
-            fs::rename(&aside, &path).with_context(cannot)?;
-            return Ok(false);
+        let removed = match fs::metadata(&aside).and_then(|found| found.modified()) {
+            Ok(stored) if stored > since => fs::rename(&aside, &path).map(|()| false),
+            // Nothing is taken away that cannot be looked at.
+            Err(error) => Err(error),
+            Ok(_) => fs::remove_file(&aside).map(|()| true),
+        };
+        match removed {
+            // Another process found it aside, and put it back.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            removed => removed.with_context(cannot),
         }
-        fs::remove_file(&aside).with_context(cannot)?;
-        Ok(true)
+    }
+
+    /// Where bytes lie while they are taken away; a process that was killed at that left them there.
+    pub fn aside(&self, sha256: &str) -> PathBuf {
+        self.folder().join("tmp").join(ASIDE).join(sha256)
     }
 
     /// Puts bytes aside that are not what their name says, or cannot be read, so that others can take their place; they are
@@ -112,9 +119,14 @@ impl Artifacts {
         let folder = self.folder().join("tmp").join(ASIDE);
         for file in entries(&folder)?.into_iter().filter(|file| is_hex(&name(file), 64)) {
             let place = self.path(&name(&file));
-            match place.exists() {
-                true => fs::remove_file(file.path())?,
-                false => fs::rename(file.path(), place)?,
+            let done = match place.exists() {
+                true => fs::remove_file(file.path()),
+                false => fs::rename(file.path(), place),
+            };
+            match done {
+                // Another process is at it.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                done => done.with_context(|| format!("cannot put '{}' back", file.path().display()))?,
             }
         }
         Ok(())
@@ -136,11 +148,11 @@ impl Artifacts {
     }
 }
 
-/// Says of bytes that they were stored just now; false if they are gone.
-pub(super) fn touch(path: &Path) -> bool {
-    // The file may be read only: its owner may set its times all the same, and who may not needs not.
-    let touched = fs::File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
-    !touched.is_err_and(|error| error.kind() == ErrorKind::NotFound)
+/// Says of bytes that they were stored just now. Only their owner may say that, of a file that is read only too.
+pub(super) fn touch(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.set_modified(SystemTime::now())?;
+    // Who takes them away looks at their time once they are aside: if they are still in their place, that is yet to come.
+    fs::symlink_metadata(path).map(drop)
 }
 
 fn entries(folder: &Path) -> Result<Vec<fs::DirEntry>> {

@@ -67,6 +67,22 @@ pub(super) fn build(
     Ok(Outcome::Done)
 }
 
+/// Writes the rows of the index into a new file, which takes the place of the old one.
+pub(super) fn write_anew(store: &Store, place: &Place) -> Result<Outcome> {
+    let mut lock = Lock::take(place, PATIENCE)?.ok_or_else(|| anyhow!("another process writes the index"))?;
+    let Some(seal) = Seal::of(place) else {
+        return Ok(Outcome::Outdated);
+    };
+    let copied = file::copy(&place.file, &place.growing());
+    if copied.is_err() {
+        let _ = file::remove(&place.growing());
+    }
+    copied?;
+    store.share(&place.growing());
+    file::replace(place, &mut lock, &seal.standing)?;
+    Ok(Outcome::Done)
+}
+
 /// Builds another index beside the one that is there, for as long as it is looked at.
 pub(super) fn beside(
     store: &Store,

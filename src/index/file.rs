@@ -146,6 +146,14 @@ pub(super) fn create(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Copies the rows of a database into a new one, and nothing of those that have gone.
+pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
+    remove(to)?;
+    let target = to.to_str().ok_or_else(|| anyhow!("the path of the index is not UTF-8"))?;
+    open_to_read(from)?.execute("VACUUM INTO ?", [target])?;
+    Ok(())
+}
+
 /// Puts a database that has grown in the place of the old one, and seals it.
 pub(super) fn replace(place: &Place, lock: &mut Lock, standing: &str) -> Result<()> {
     let growing = place.growing();

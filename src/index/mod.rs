@@ -113,6 +113,32 @@ impl Index {
         Self::open(store, reading)
     }
 
+    /// Brings the index in step with the runs, and leaves nothing in its files of what runs do not say any more: of rows that
+    /// go SQLite keeps the bytes.
+    pub fn forget(store: &Store, reading: &Reading<'_>) -> Result<()> {
+        let place = Self::write_anew(store, reading)?;
+        for other in place::every_place(store.common_dir()).into_iter().filter(|other| *other != place) {
+            file::remove(&other.file)?;
+            file::remove(&other.journal())?;
+        }
+        Ok(())
+    }
+
+    fn write_anew(store: &Store, reading: &Reading<'_>) -> Result<Place> {
+        for _ in 0..TRIES_MAX {
+            let index = Self::open(store, reading)?;
+            if index.has_overlay() {
+                break;
+            }
+            let place = index.place.clone();
+            drop(index);
+            if build::write_anew(store, &place)? == Outcome::Done {
+                return Ok(place);
+            }
+        }
+        Ok(Self::rebuild(store, reading)?.place)
+    }
+
     /// An index of all runs as they now are, in memory: for questions that no overlay can answer, where none can be
     /// written.
     pub fn in_memory(store: &Store, reading: &Reading<'_>) -> Result<Self> {

@@ -44,11 +44,18 @@ pub(super) fn places(common_dir: &Path) -> Vec<Place> {
     if is_local(common_dir) && can_write(if home.exists() { &home } else { common_dir }) {
         return vec![ours];
     }
-    let cached = cache_dir().map(|cache| {
-        let digest = sha256(common_dir.as_os_str().as_encoded_bytes());
-        Place::of(cache.join(CACHE).join(format!("index-{}.sqlite", &digest[..32])))
-    });
-    cached.into_iter().chain([ours]).collect()
+    cached(common_dir).into_iter().chain([ours]).collect()
+}
+
+/// Wherever an index of the repository may lie, from another time too.
+pub(super) fn every_place(common_dir: &Path) -> Vec<Place> {
+    let ours = Place::of(common_dir.join("xtrack").join(NAME));
+    cached(common_dir).into_iter().chain([ours]).collect()
+}
+
+fn cached(common_dir: &Path) -> Option<Place> {
+    let digest = sha256(common_dir.as_os_str().as_encoded_bytes());
+    Some(Place::of(cache_dir()?.join(CACHE).join(format!("index-{}.sqlite", &digest[..32]))))
 }
 
 /// The user's own folder for what can be made again.

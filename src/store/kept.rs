@@ -38,6 +38,9 @@ pub struct Keep {
     pub dropped: Vec<Oid>,
 }
 
+/// Operations of which it cannot be told what they dropped, and why.
+pub type Unreadable = Vec<(String, anyhow::Error)>;
+
 impl Store {
     /// The ref that keeps what an operation dropped.
     pub fn undo_ref(operation: &str) -> String {
@@ -100,17 +103,34 @@ impl Store {
     }
 
     /// What operations dropped and is kept still.
-    pub fn kept(&self) -> Result<Vec<Keep>> {
-        let refs = self.refs_by_git(UNDO_PREFIX)?;
-        refs.into_iter().map(|(operation, tip)| self.keep_of(operation, tip)).collect()
+    pub fn kept(&self) -> Result<(Vec<Keep>, Unreadable)> {
+        let (mut kept, mut unreadable) = (Vec::new(), Vec::new());
+        for (operation, tip) in self.refs_by_git(UNDO_PREFIX)? {
+            match self.keep_of(operation.clone(), tip) {
+                Ok(keep) => kept.push(keep),
+                Err(error) => unreadable.push((operation, error)),
+            }
+        }
+        Ok((kept, unreadable))
     }
 
     fn keep_of(&self, operation: String, tip: Oid) -> Result<Keep> {
         let (mut dropped, mut at) = (Vec::new(), Time(0));
-        let mut open = vec![object_id(self, &tip)?];
+        let first = object_id(self, &tip)?;
+        let mut open = vec![first];
         let mut seen = HashSet::new();
-        while let Some(id) = open.pop().filter(|id| seen.insert(*id)) {
-            let data = self.object(id, Kind::Commit)?;
+        while let Some(id) = open.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            let data = match self.object(id, Kind::Commit) {
+                // What is missing of what was dropped is for its reader to find out.
+                Err(_) if id != first => {
+                    dropped.push(id.to_string());
+                    continue;
+                }
+                read => read?,
+            };
             let commit = CommitRef::from_bytes(&data, self.hash_kind())
                 .map_err(|error| failed("cannot read a commit", error))?;
             if !is_keeping(&commit) {
@@ -138,6 +158,11 @@ impl Store {
         let (tip, objects) = self.keeping(None, &tips, keep.at.seconds())?;
         self.write_objects(&objects)?;
         self.update_ref(&name, Some(object_id(self, &keep.tip)?), tip)
+    }
+
+    /// Whether a commit holds the stone of a purged run, and no commit is behind it.
+    pub fn is_bare_stone(&self, tip: &Oid) -> Result<bool> {
+        Ok(self.is_stone(tip)? && self.parents_of(object_id(self, tip)?)?.is_empty())
     }
 
     /// Whether a commit holds the stone of a purged run and nothing else.

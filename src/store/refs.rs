@@ -160,6 +160,11 @@ impl Store {
         }
     }
 
+    /// Whether a ref that is a file of its own was written within that time; of one that is packed nobody can tell.
+    pub fn has_moved_within(&self, name: &str, time: Duration) -> bool {
+        age(&self.common_dir.join(name)).is_some_and(|age| age < time)
+    }
+
     /// Refuses with [`Moved`] unless the ref points where it is expected to.
     pub(super) fn check_ref(&self, name: &str, expected: Option<ObjectId>) -> Result<()> {
         if self.ref_tip(name)? == expected { Ok(()) } else { Err(Moved.into()) }

@@ -215,7 +215,9 @@ pub fn collected(collected: &Collected) -> Vec<String> {
     let mut lines =
         vec![format!("freed {}", human::size(collected.artifact_bytes + collected.left_over_bytes))];
     if collected.code + collected.expired > 0 {
-        lines.push("hint: `git gc` frees what git held of it, once git takes it for old".to_owned());
+        let hint = "hint: `git gc` frees what git held of it, once git takes it for old; a clone that borrows objects from \
+                    here (--shared, --reference) loses it then";
+        lines.push(hint.to_owned());
     }
     lines
 }
@@ -293,7 +295,8 @@ pub fn beyond(id: &RunId, remotes: &[String], reached: &[String]) -> Vec<Remains
     }
     remains.push(Remains {
         what: "other clones, until they pull the stone and say yes; forks, bundles, backups, and artifacts copied elsewhere: \
-               change the secret"
+               change the secret. A clone that borrows objects from here (--shared, --reference) and has the run is \
+               broken by `git gc` here: purge it there first"
             .to_owned(),
         commands: Vec::new(),
     });

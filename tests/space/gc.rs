@@ -38,11 +38,11 @@ fn stored(repo: &Repo) -> Vec<PathBuf> {
     files
 }
 
-/// Makes files look as if they had been written two hours ago.
+/// Makes files look as if they had been written two days ago.
 fn age(files: &[PathBuf]) {
     for file in files {
         if let Ok(file) = File::open(file) {
-            file.set_modified(SystemTime::now() - Duration::from_secs(7200)).unwrap();
+            file.set_modified(SystemTime::now() - Duration::from_secs(2 * 86_400)).unwrap();
         }
     }
 }
@@ -156,8 +156,12 @@ fn code_that_no_run_names_goes_and_can_be_had_back() {
     let old = repo.git(&["commit-tree", "-m", "of no run", "HEAD^{tree}"]);
     repo.write("train.py", "print(2)\n");
     repo.xtrack(&["record", "--name", "a", "--", "true"]).ok();
-    repo.git(&["update-ref", &format!("refs/xtrack/code/{old}"), &old]);
+    let name = format!("refs/xtrack/code/{old}");
+    repo.git(&["update-ref", &name, &old]);
     let before = refs(&repo);
+    repo.xtrack(&["gc"]).ok();
+    assert_eq!(refs(&repo), before, "the run that names it may be on its way");
+    age(&[repo.path().join(".git").join(name)]);
     let output = repo.xtrack(&["gc"]).ok();
     assert!(output.stderr.contains("goes: 1 code state"), "{}", output.stderr);
     let code = repo.refs("refs/xtrack/code");
@@ -179,7 +183,9 @@ fn what_is_left_of_killed_processes_goes() {
     fs::write(state.join("tmp-0123/pack"), "x").unwrap();
     fs::create_dir_all(state.join("objects/tmp")).unwrap();
     fs::write(state.join("objects/tmp/1-2-3"), "x").unwrap();
-    for path in ["tmp-0123", "objects/tmp/1-2-3"] {
+    fs::create_dir_all(state.join("purging")).unwrap();
+    fs::write(state.join("purging/20260101-000000-aaaaaaaa.tmp-1"), "{").unwrap();
+    for path in ["tmp-0123", "objects/tmp/1-2-3", "purging/20260101-000000-aaaaaaaa.tmp-1"] {
         let file = File::open(state.join(path)).unwrap();
         file.set_modified(SystemTime::now() - Duration::from_secs(2 * 86_400)).unwrap();
     }

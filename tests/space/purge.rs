@@ -101,6 +101,45 @@ fn the_secret_is_nowhere_and_after_git_has_collected_nowhere_at_all() {
 }
 
 #[test]
+fn the_index_forgets_without_being_built_anew_wherever_it_lies() {
+    let repo = Repo::new();
+    record_secret(&repo);
+    for number in 0..40 {
+        repo.xtrack(&["record", "--name", &format!("r{number}"), "-p", "lr=1"]).ok();
+    }
+    let index = || json(&repo, &["index", "--json"]);
+    let before = index()["changes"].as_i64().unwrap();
+    // One of another time, when the repository could not be written.
+    let common = repo.path().join(".git");
+    let digest = xtrack::run::id::sha256(common.as_os_str().as_encoded_bytes());
+    let other = repo.home().join(format!(".cache/git-xtrack/index-{}.sqlite", &digest[..32]));
+    fs::create_dir_all(other.parent().unwrap()).unwrap();
+    fs::copy(common.join("xtrack/index.sqlite"), &other).unwrap();
+    repo.xtrack(&["purge", "a", "--yes"]).ok();
+    assert!(index()["changes"].as_i64().unwrap() > before);
+    assert_eq!(files_with_secret(&repo.path().join(".git")), [""; 0]);
+    assert!(!other.exists());
+    assert!(repo.xtrack(&["index", "--verify"]).ok().code == 0);
+    assert_eq!(json(&repo, &["log", "--json"]).as_array().unwrap().len(), 40);
+}
+
+#[test]
+fn what_was_not_written_down_whole_is_not_taken_for_done() {
+    let repo = Repo::new();
+    repo.xtrack(&["record", "--name", "a"]).ok();
+    let id = json(&repo, &["show", "a", "--json"])["id"].as_str().unwrap().to_owned();
+    repo.xtrack(&["purge", "a", "--yes"]).ok();
+    let note = repo.path().join(format!(".git/xtrack/purging/{id}.json"));
+    fs::write(&note, "{\"format\":1").unwrap();
+    let output = repo.xtrack(&["gc"]);
+    assert_eq!(output.code, 1);
+    assert!(output.stderr.contains("cannot be finished"), "{}", output.stderr);
+    assert!(note.exists());
+    repo.xtrack(&["purge", &id, "--yes"]).ok();
+    assert!(!note.exists());
+}
+
+#[test]
 fn what_other_runs_need_stays() {
     let repo = Repo::new();
     repo.write("train.py", "print(1)\n");

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
+use crate::journal::folder::LiveFolder;
 use crate::ops::operation;
 use crate::ops::space::purge;
 use crate::ops::space::survey::{self, Holder, Survey};
@@ -17,8 +18,9 @@ use crate::run::id::{RunId, Time};
 use crate::store::{Keep, Moved, Oid, Purpose, Store};
 use crate::tracker::{Level, Tracker};
 
-/// How young bytes and refs are that somebody may be about to name.
-const YOUNG: Duration = Duration::from_secs(3600);
+/// How young bytes and refs are that somebody may be about to name: who sends large artifacts here takes his time before the
+/// runs follow that name them.
+const YOUNG: Duration = Duration::from_secs(24 * 3600);
 /// How old a temporary file or folder is that nobody can still be at.
 const LEFT_OVER_AGE: Duration = Duration::from_secs(24 * 3600);
 
@@ -151,6 +153,7 @@ fn plan_artifacts(tracker: &Tracker, survey: &Survey, plan: &mut Plan) -> Result
         return Ok(());
     }
     let gone = long_deleted(tracker, survey)?;
+    let expired: HashSet<&String> = plan.expired.iter().map(|keep| &keep.operation).collect();
     let mut needed: HashSet<&str> = survey.live.iter().map(String::as_str).collect();
     let mut of_deleted: HashSet<&str> = HashSet::new();
     for named in &survey.named {
@@ -158,7 +161,7 @@ fn plan_artifacts(tracker: &Tracker, survey: &Survey, plan: &mut Plan) -> Result
             Holder::Run(id) => gone.contains(id),
             // A copy of a deleted run that a remote has too is no more than that.
             Holder::Fetched(_, id) => gone.contains(id),
-            Holder::Kept(operation) => plan.expired.iter().any(|keep| keep.operation == *operation),
+            Holder::Kept(operation) => expired.contains(operation),
         };
         let users = if expires { &mut of_deleted } else { &mut needed };
         users.extend(named.artifacts.iter().map(String::as_str));
@@ -196,10 +199,12 @@ fn long_deleted(tracker: &Tracker, survey: &Survey) -> Result<BTreeSet<RunId>> {
             _ => None,
         }));
     }
+    // A run in progress may be about to say more.
+    lately.extend(tracker.live().iter().filter_map(LiveFolder::run));
     let mut gone = BTreeSet::new();
     for named in survey.named.iter().filter(|named| !named.artifacts.is_empty()) {
         let Holder::Run(id) = &named.holder else { continue };
-        if lately.contains(id) || !tracker.live_of(id).is_empty() {
+        if lately.contains(id) {
             continue;
         }
         // One that cannot be understood is not deleted.
@@ -218,7 +223,10 @@ fn plan_code(tracker: &Tracker, survey: &Survey, plan: &mut Plan) -> Result<()> 
     let mut needed: HashSet<Oid> = survey.named.iter().flat_map(|named| named.code.iter().cloned()).collect();
     needed.extend(survey.live.iter().cloned());
     needed.extend(used_lately(tracker)?);
-    plan.code = survey.code.iter().filter(|commit| !needed.contains(*commit)).cloned().collect();
+    // Plain git may have brought them, with the runs that name them to follow.
+    let is_young = |commit: &Oid| store.has_moved_within(&Store::code_ref_name(commit), YOUNG);
+    let nameless = survey.code.iter().filter(|commit| !needed.contains(*commit) && !is_young(commit));
+    plan.code = nameless.cloned().collect();
     if !plan.code.is_empty() {
         let others = ["--exclude=refs/xtrack/code/*", "--exclude=refs/xtrack/undo/*", "--all"];
         plan.code_bytes = store.disk_usage(&[], &others, &plan.code).unwrap_or_default();
@@ -226,7 +234,7 @@ fn plan_code(tracker: &Tracker, survey: &Survey, plan: &mut Plan) -> Result<()> 
     Ok(())
 }
 
-/// The code states that somebody came to rely on within the last hour.
+/// The code states that somebody came to rely on lately.
 fn used_lately(tracker: &Tracker) -> Result<BTreeSet<Oid>> {
     let store = &tracker.store;
     let entries = store.operations()?;
@@ -278,20 +286,24 @@ fn finish_purges(tracker: &Tracker, plan: &Plan, collected: &mut Collected) {
 }
 
 fn collect_artifacts(tracker: &Tracker, plan: &Plan, collected: &mut Collected) -> Result<()> {
+    if !tracker.artifacts.is_elsewhere() {
+        tracker.artifacts.put_back()?;
+    }
     let all: Vec<&(String, u64)> = plan.nameless.iter().chain(&plan.deleted).collect();
     if all.is_empty() {
         return Ok(());
     }
-    tracker.artifacts.put_back()?;
     // Somebody may have come to name some of it between the plan and now: a run fetched, an edit, a restore.
     let now = survey::survey(tracker)?;
-    if !now.unreadable.is_empty() {
+    if let Some((what, error)) = now.unreadable.first() {
+        collected.failed.push(format!("no artifact went: {what} cannot be read any more: {error:#}"));
         return Ok(());
     }
+    let expired: HashSet<&String> = plan.expired.iter().map(|keep| &keep.operation).collect();
     let gone = long_deleted(tracker, &now)?;
     let is_needed = |holder: &Holder| match holder {
         Holder::Run(id) | Holder::Fetched(_, id) => !gone.contains(id),
-        Holder::Kept(operation) => plan.expired.iter().all(|keep| keep.operation != *operation),
+        Holder::Kept(operation) => !expired.contains(operation),
     };
     let needed = now.named.iter().filter(|named| is_needed(&named.holder)).flat_map(|named| &named.artifacts);
     let needed: HashSet<&String> = needed.chain(&now.live).collect();
@@ -364,7 +376,8 @@ fn orphaned_hidden(tracker: &Tracker) -> Result<BTreeSet<RunId>> {
 /// Temporary files and folders that nobody can still be at; they go if `removes`.
 fn left_over(tracker: &Tracker, removes: bool) -> Result<Vec<LeftOver>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(tracker.state_dir()).into_iter().flatten().flatten() {
+    let folders = [tracker.state_dir(), purge::folder(tracker)];
+    for entry in folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let is_ours = name.starts_with("tmp-") || name.contains(".tmp-") || name.ends_with(".new");
         let modified = entry.metadata().ok().and_then(|metadata| metadata.modified().ok());

@@ -47,7 +47,8 @@ fn is_allowed(tracker: &Tracker) -> bool {
 /// Takes the right to begin it; nothing if somebody is at it, or was a moment ago.
 fn claim(tracker: &Tracker, note: &Path) -> Option<File> {
     if let Ok(known) = fs::metadata(note) {
-        let age = known.modified().ok()?.elapsed().unwrap_or_default();
+        // One of a time to come is of a clock that was set back.
+        let age = known.modified().ok()?.elapsed().unwrap_or_else(|ahead| ahead.duration());
         let owner = fs::read(note).ok().and_then(|bytes| text::read(&bytes).ok());
         if age < APART || owner.as_ref().is_some_and(|owner| owner::state(owner) == Life::Alive) {
             return None;

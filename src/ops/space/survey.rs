@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::SystemTime;
 
@@ -80,11 +81,12 @@ pub fn survey(tracker: &Tracker) -> Result<Survey> {
     let held: BTreeMap<String, Held> =
         held.map(|one| (one.sha256, Held { size: one.size, stored: one.stored })).collect();
     let code = store.code_states()?;
-    let kept = store.kept()?;
+    let (kept, lost) = store.kept()?;
     let (live, live_since) = live(tracker);
     let tips = tips(store, &kept)?;
     let wanted = Wanted { held: held.keys().cloned().collect(), code: code.iter().cloned().collect() };
-    let (named, unreadable) = read_all(tracker, tips, &wanted);
+    let (named, mut unreadable) = read_all(tracker, tips, &wanted);
+    unreadable.extend(lost.into_iter().map(|(operation, error)| (shown(&Holder::Kept(operation)), error)));
     Ok(Survey { held, code, named, live, live_since, kept, unreadable })
 }
 
@@ -124,17 +126,19 @@ fn read_all(tracker: &Tracker, tips: Vec<(Holder, Oid)>, wanted: &Wanted) -> Rea
             |(holder, tip)| Named { holder, tip, artifacts: BTreeSet::new(), code: BTreeSet::new() };
         return (tips.into_iter().map(nothing).collect(), Vec::new());
     }
+    let (read, total, progress) = (AtomicUsize::new(0), tips.len(), tracker.progress());
+    let tell = || progress(read.fetch_add(1, Ordering::Relaxed) + 1, total);
     let workers = thread::available_parallelism().map_or(1, usize::from).min(8);
     if tips.len() < PARALLEL_MIN || workers == 1 {
-        return read_each(&tracker.store, &tips, wanted);
+        return read_each(&tracker.store, &tips, wanted, &tell);
     }
     let directory = tracker.directory();
     let parts: Vec<Read> = thread::scope(|scope| {
         let spawn = |tips: &'_ [(Holder, Oid)]| {
-            let tips = tips.to_vec();
+            let (tips, tell) = (tips.to_vec(), &tell);
             // A store is of one thread: each opens its own.
             scope.spawn(move || match Store::open(directory) {
-                Ok(store) => read_each(&store, &tips, wanted),
+                Ok(store) => read_each(&store, &tips, wanted, tell),
                 Err(error) => (Vec::new(), vec![("the repository".to_owned(), error)]),
             })
         };
@@ -149,11 +153,12 @@ fn read_all(tracker: &Tracker, tips: Vec<(Holder, Oid)>, wanted: &Wanted) -> Rea
     all
 }
 
-fn read_each(store: &Store, tips: &[(Holder, Oid)], wanted: &Wanted) -> Read {
+fn read_each(store: &Store, tips: &[(Holder, Oid)], wanted: &Wanted, tell: &(dyn Fn() + Sync)) -> Read {
     let (mut named, mut unreadable) = (Vec::new(), Vec::new());
     // Equal tips, ours and as fetched, are read once.
     let mut known: HashMap<&Oid, (BTreeSet<String>, BTreeSet<Oid>)> = HashMap::new();
     for (holder, tip) in tips {
+        tell();
         if let Some((artifacts, code)) = known.get(tip).cloned() {
             named.push(Named { holder: holder.clone(), tip: tip.clone(), artifacts, code });
             continue;
