@@ -22,7 +22,7 @@ use crate::tracker::Tracker;
 /// How often an edit is tried again when another one came between.
 const TRIES_MAX: usize = 50;
 /// How many runs are written together.
-const BATCH: usize = 1000;
+const BATCH: usize = 4096;
 
 /// What is to be said.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -70,7 +70,13 @@ pub fn edit(tracker: &Tracker, id: &RunId, words: &Words) -> Result<Option<EditI
 /// Appends the words to each run's record, many runs at a time; one that fails does not stop the others.
 pub fn edit_each(tracker: &Tracker, ids: &[RunId], words: &Words) -> Result<Vec<Edited>> {
     let saying = Saying::new(tracker, words)?;
-    Ok(ids.chunks(saying.batch()).flat_map(|ids| saying.edit_batch(ids)).collect())
+    let mut edited = Vec::new();
+    for batch in ids.chunks(saying.batch()) {
+        (tracker.progress())(edited.len(), ids.len());
+        edited.extend(saying.edit_batch(batch));
+    }
+    (tracker.progress())(ids.len(), ids.len());
+    Ok(edited)
 }
 
 /// What is to be said of any number of runs, made ready once.

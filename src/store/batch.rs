@@ -22,6 +22,9 @@ use crate::store::{Oid, RunWrite, Store, output_with_input};
 const BATCH_MIN: usize = 16;
 /// How many refs are locked at a time: others who want one of them wait that long.
 const LOCKS_MAX: usize = 256;
+/// From how many refs on packed-refs is written anew instead of a file for each; and how many at a time.
+const PACKED_MIN: usize = 256;
+const PACKED_MAX: usize = 4096;
 
 impl Store {
     /// Writes each as [`Store::write_run`] does, faster where they are many; what became of each, in order.
@@ -71,13 +74,18 @@ impl Store {
         let moves: Vec<Move> =
             ready.iter().map(|one| Move::of(&one.name, one.expected, Some(one.tip))).collect();
         self.foretell(&moves);
-        let together = |chunk: &[&Composed]| match by_git {
-            true => self.move_by_git(chunk),
-            false => self.move_by_files(chunk),
+        let are_many = ready.len() >= PACKED_MIN;
+        let together = |chunk: &[&Composed]| match (by_git, are_many) {
+            (true, _) => self.move_by_git(chunk),
+            (false, true) => self.move_packed(chunk),
+            (false, false) => self.move_by_files(chunk),
         };
         // Whatever keeps some from moving together, each of them is tried alone, and says what is wrong.
-        let moved: HashSet<String> =
-            ready.chunks(LOCKS_MAX).filter_map(|chunk| together(chunk).ok()).flatten().collect();
+        let moved: HashSet<String> = ready
+            .chunks(if are_many { PACKED_MAX } else { LOCKS_MAX })
+            .filter_map(|chunk| together(chunk).ok())
+            .flatten()
+            .collect();
         let mut struck = Vec::new();
         let mut settle = |composed: Composed| {
             if !moved.contains(&composed.name)

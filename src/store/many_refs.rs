@@ -1,11 +1,12 @@
-//! Many refs made at once: one write of packed-refs instead of a file, three syncs and a lock for each.
+//! Many refs made or moved at once: one write of packed-refs instead of a file and three syncs for each.
 //!
-//! Only for refs that are new. Git reads a ref's own file before packed-refs, so that whoever makes one of them at the
-//! same time wins, and is found out afterwards.
+//! Git reads a ref's own file before packed-refs. So who makes one of those that are new at the same time wins, and is found
+//! out afterwards; and those that move are locked, one by one, before packed-refs is written.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write as _};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -14,7 +15,7 @@ use crate::error::Problem;
 use crate::store::commit::Composed;
 use crate::store::operation::Move;
 use crate::store::platform::sync_dir;
-use crate::store::refs::{PACKED_REFS, jitter};
+use crate::store::refs::{Lock, PACKED_REFS, jitter};
 use crate::store::{Moved, Oid, Store, object_id, output_with_input};
 
 /// From how many refs on they are written together.
@@ -67,6 +68,21 @@ impl Store {
         self.write_together(changes.iter().map(compose).collect())
     }
 
+    /// Moves those that nobody else is at by one write of packed-refs; the names of those that moved.
+    pub(super) fn move_packed(&self, ready: &[&Composed]) -> Result<Vec<String>> {
+        let mut locked: Vec<(&Composed, Lock)> = Vec::new();
+        for composed in ready {
+            if let Some((lock, _)) = self.lock(&composed.name)?
+                && self.ref_tip(&composed.name)? == composed.expected
+            {
+                locked.push((composed, lock));
+            }
+        }
+        let refs: Vec<(String, Oid)> =
+            locked.iter().map(|(one, _)| (one.name.clone(), one.tip.to_string())).collect();
+        if refs.is_empty() { Ok(Vec::new()) } else { self.replace_packed(&refs) }
+    }
+
     /// The name of a run's ref in this repository.
     pub fn run_ref_name(&self, id: &crate::run::id::RunId) -> String {
         self.run_ref(id)
@@ -88,26 +104,12 @@ impl Store {
         output_with_input(&mut git, lines.as_bytes()).map(|_| true)
     }
 
-    /// Writes packed-refs with the new ones; false if that is not how this file is written.
+    /// Writes packed-refs with new ones; false if that is not how this file is written, or one of them is there.
     fn create_packed(&self, refs: &[(String, Oid)]) -> Result<bool> {
         let path = self.common_dir.join(PACKED_REFS);
         let cannot = || format!("cannot write '{}'", path.display());
-        let began = Instant::now();
-        let mut lock = loop {
-            match self.lock(PACKED_REFS)? {
-                Some((lock, _)) => break lock,
-                None if began.elapsed() > WAIT_MAX => {
-                    return Err(Problem::new(format!("'{PACKED_REFS}.lock' is in the way")).into());
-                }
-                None => std::thread::sleep(jitter()),
-            }
-        };
-        let before = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => format!("{HEADER}\n"),
-            Err(error) => return Err(error).with_context(cannot),
-        };
-        let Some(text) = with_refs(&before, refs) else {
+        let mut lock = self.lock_packed_refs()?;
+        let Some(text) = with_refs(&self.packed_text().with_context(cannot)?, refs, false) else {
             return Ok(false);
         };
         lock.file.write_all(text.as_bytes()).with_context(cannot)?;
@@ -117,6 +119,57 @@ impl Store {
         lock.is_kept = true;
         sync_dir(&self.common_dir).with_context(cannot)?;
         Ok(true)
+    }
+
+    /// Writes packed-refs with these in place of what it says of them, and removes the files of their own, which would count
+    /// more; the names of those that moved, none if that is not how packed-refs is written.
+    fn replace_packed(&self, refs: &[(String, Oid)]) -> Result<Vec<String>> {
+        let path = self.common_dir.join(PACKED_REFS);
+        let cannot = || format!("cannot write '{}'", path.display());
+        // Held to the end: who packs refs meanwhile would take what the files of their own say, which is over.
+        let _lock = self.lock_packed_refs()?;
+        let Some(text) = with_refs(&self.packed_text().with_context(cannot)?, refs, true) else {
+            return Ok(Vec::new());
+        };
+        let new = self.state_dir().join(format!("{PACKED_REFS}.new"));
+        let mut file = File::create(&new).with_context(cannot)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(cannot)?;
+        self.sharing.apply(&new)?;
+        fs::rename(&new, &path).with_context(cannot)?;
+        sync_dir(&self.common_dir).with_context(cannot)?;
+        let (mut moved, mut changed) = (Vec::new(), BTreeSet::new());
+        for (name, _) in refs {
+            let own = self.common_dir.join(name);
+            match fs::remove_file(&own) {
+                Ok(()) => drop(changed.insert(own.parent().unwrap_or(&self.common_dir).to_owned())),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                // It is what it was.
+                Err(_) => continue,
+            }
+            moved.push(name.clone());
+        }
+        self.sync_folders(changed.iter().map(PathBuf::as_path))?;
+        Ok(moved)
+    }
+
+    fn lock_packed_refs(&self) -> Result<Lock> {
+        let began = Instant::now();
+        loop {
+            match self.lock(PACKED_REFS)? {
+                Some((lock, _)) => return Ok(lock),
+                None if began.elapsed() > WAIT_MAX => {
+                    return Err(Problem::new(format!("'{PACKED_REFS}.lock' is in the way")).into());
+                }
+                None => std::thread::sleep(jitter()),
+            }
+        }
+    }
+
+    fn packed_text(&self) -> std::io::Result<String> {
+        match fs::read_to_string(self.common_dir.join(PACKED_REFS)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(format!("{HEADER}\n")),
+            read => read,
+        }
     }
 
     /// Those of the refs that somebody else made otherwise meanwhile.
@@ -145,8 +198,9 @@ impl Store {
     }
 }
 
-/// The text of packed-refs with more refs; none if it is not sorted, or one of them is there already.
-fn with_refs(before: &str, refs: &[(String, Oid)]) -> Option<String> {
+/// The text of packed-refs with these refs; none if it is not sorted, or one of them is there already and is not to be
+/// replaced.
+fn with_refs(before: &str, refs: &[(String, Oid)], replaces: bool) -> Option<String> {
     let (header, lines) = before.split_once('\n')?;
     if !header.starts_with("# pack-refs with:") || !header.split(' ').any(|word| word == "sorted") {
         return None;
@@ -159,17 +213,24 @@ fn with_refs(before: &str, refs: &[(String, Oid)]) -> Option<String> {
         text.push('\n');
     };
     put(header);
+    let mut is_replaced = false;
     for line in lines.lines() {
-        // `^<oid>` says what the tag before it stands for, and stays behind it.
+        // `^<oid>` says what the tag before it stands for, and stays or goes with it.
         if let Some((_, name)) = line.split_once(' ') {
             while let Some((name, tip)) = new.next_if(|(new, _)| *new < name) {
                 put(&format!("{tip} {name}"));
             }
-            if new.peek().is_some_and(|(new, _)| *new == name) {
-                return None;
+            let other = new.next_if(|(new, _)| *new == name);
+            is_replaced = other.is_some();
+            match other {
+                Some((name, tip)) if replaces => put(&format!("{tip} {name}")),
+                Some(_) => return None,
+                None => {}
             }
         }
-        put(line);
+        if !is_replaced {
+            put(line);
+        }
     }
     new.for_each(|(name, tip)| put(&format!("{tip} {name}")));
     Some(text)
@@ -180,16 +241,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn refs_that_move_take_their_own_place() {
+        let refs = [("refs/b".to_owned(), "9".to_owned()), ("refs/tags/t".to_owned(), "8".to_owned())];
+        let before = format!("{HEADER}\n1 refs/a\n1 refs/b\n2 refs/tags/t\n^3\n4 refs/z\n");
+        let wanted = format!("{HEADER}\n1 refs/a\n9 refs/b\n8 refs/tags/t\n4 refs/z\n");
+        assert_eq!(with_refs(&before, &refs, true), Some(wanted));
+    }
+
+    #[test]
     fn new_refs_stand_in_their_order_and_tags_keep_what_they_stand_for() {
         let refs = |pairs: &[(&str, &str)]| -> Vec<(String, Oid)> {
             pairs.iter().map(|(name, tip)| ((*name).to_owned(), (*tip).to_owned())).collect()
         };
         let before = format!("{HEADER}\n1 refs/b\n2 refs/tags/t\n^3\n");
-        let after = with_refs(&before, &refs(&[("refs/z", "9"), ("refs/a", "7"), ("refs/tags/u", "8")]));
+        let after =
+            with_refs(&before, &refs(&[("refs/z", "9"), ("refs/a", "7"), ("refs/tags/u", "8")]), false);
         let wanted = format!("{HEADER}\n7 refs/a\n1 refs/b\n2 refs/tags/t\n^3\n8 refs/tags/u\n9 refs/z\n");
         assert_eq!(after, Some(wanted));
-        assert_eq!(with_refs(&before, &refs(&[("refs/b", "9")])), None, "it is there");
-        assert_eq!(with_refs("# pack-refs with: peeled \n", &refs(&[("refs/b", "9")])), None, "not sorted");
-        assert_eq!(with_refs("1 refs/b\n", &refs(&[("refs/c", "9")])), None, "no header");
+        assert_eq!(with_refs(&before, &refs(&[("refs/b", "9")]), false), None, "it is there");
+        assert_eq!(
+            with_refs("# pack-refs with: peeled \n", &refs(&[("refs/b", "9")]), false),
+            None,
+            "not sorted"
+        );
+        assert_eq!(with_refs("1 refs/b\n", &refs(&[("refs/c", "9")]), false), None, "no header");
     }
 }

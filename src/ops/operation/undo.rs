@@ -78,7 +78,11 @@ pub fn undo(tracker: &Tracker, operation: &Operation, is_dry: bool) -> Result<Un
         left: Vec::new(),
         known: known(tracker, operation)?,
     };
-    for moved in operation.moves.iter().filter(|moved| can_go_back(&tracker.store, moved)) {
+    for (place, moved) in operation.moves.iter().enumerate() {
+        (tracker.progress())(place + 1, operation.moves.len());
+        if !can_go_back(&tracker.store, moved) {
+            continue;
+        }
         match standing(tracker, moved)? {
             Standing::Ready => undone.back.push(Move {
                 name: moved.name.clone(),
