@@ -79,6 +79,8 @@ pub struct Trouble {
     pub path: Option<String>,
     /// What is wrong.
     pub lack: Lack,
+    /// Whether the tip's own commit or tree has it, and not only an earlier one.
+    pub is_of_tip: bool,
 }
 
 /// A commit of a record chain.
@@ -257,6 +259,7 @@ impl Store {
             if seen.entries > ENTRIES_MAX {
                 let why = format!("its record has more than {ENTRIES_MAX} files in all of its commits");
                 chain.trouble(tip, "its record", None, Lack::Damaged(why));
+                chain.troubles.iter_mut().for_each(|trouble| trouble.is_of_tip = true);
                 break;
             }
         }
@@ -412,7 +415,14 @@ impl FoundRefs {
 
 impl Chain {
     fn trouble(&mut self, object: ObjectId, role: &str, path: Option<String>, lack: Lack) {
-        self.troubles.push(Trouble { object: object.to_string(), role: role.to_owned(), path, lack });
+        let is_of_tip = self.links.is_empty();
+        self.troubles.push(Trouble {
+            object: object.to_string(),
+            role: role.to_owned(),
+            path,
+            lack,
+            is_of_tip,
+        });
     }
 }
 

@@ -136,6 +136,9 @@ fn refs_that_cannot_be_used_are_told_and_put_back_from_a_copy_that_can() {
     make_runs(&repo, 0..2);
     repo.git(&["push", "-q", "origin", "refs/runs/*"]);
     repo.xtrack(&["fetch"]).ok();
+    let head = repo.commit("first");
+    repo.xtrack(&["record", "--name", "a", "--", "true"]).ok();
+    let kept = format!("refs/xtrack/code/{head}");
     let (id, name) = (run_id(0).to_string(), ref_of(run_id(0).as_str()));
     let tip = repo.git(&["rev-parse", &name]);
     let blob = repo.git(&["rev-parse", &format!("{name}:run.toml")]);
@@ -152,10 +155,15 @@ fn refs_that_cannot_be_used_are_told_and_put_back_from_a_copy_that_can() {
         let fault = only(&fsck(&repo, &[]), "ref");
         assert!(text(&fault["message"]).contains(why), "{fault:#}");
         assert_eq!((text(&fault["run"]), text(&fault["severity"])), (id.as_str(), "error"));
-        // Where nobody can be asked nothing is put back.
-        let refused = repo.xtrack(&["fsck", "--repair"]);
-        assert_eq!(refused.code, 2, "{refused:?}");
-        assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
+        // Where nobody can be asked nothing is put back, and all else is done.
+        repo.git(&["update-ref", "-d", &kept]);
+        let waiting = repo.xtrack(&["fsck", "--repair"]);
+        assert_eq!(waiting.code, 1, "{waiting:?}");
+        assert!(
+            waiting.stdout.contains("not repaired: it waits for an answer, which `--yes` gives"),
+            "{waiting:?}"
+        );
+        assert_eq!(repo.git(&["rev-parse", &kept]), head);
         assert_eq!(fs::read_to_string(&path).unwrap(), bytes);
         assert_eq!(repo.xtrack(&["fsck", "--repair", "--dry-run"]).code, 1);
         assert_eq!(fs::read_to_string(&path).unwrap(), bytes);
@@ -374,11 +382,48 @@ fn records_that_are_none_and_purges_that_were_undone_are_told() {
     let tree = repo.git_stdin(&["mktree"], &format!("100644 blob {blob}\ttombstone.toml\n"));
     let buried = repo.git(&["commit-tree", &tree, "-p", &first, "-m", "purge"]);
     repo.git(&["update-ref", &one, &buried]);
-    assert!(text(&only(&fsck(&repo, &[]), "tombstone")["message"]).contains("still hold"));
+    let fault = only(&fsck(&repo, &[]), "tombstone");
+    assert!(text(&fault["message"]).contains("still hold"));
+    assert!(text(&fault["advice"]).contains("git xtrack purge"), "{fault:#}");
     let back = repo.git(&["commit-tree", &format!("{first}^{{tree}}"), "-p", &buried, "-m", "back"]);
     repo.git(&["update-ref", &one, &back]);
     let fault = only(&fsck(&repo, &[]), "tombstone");
     assert!(text(&fault["message"]).contains("came back"), "{fault:#}");
+    assert!(text(&fault["advice"]).contains("git xtrack purge"), "{fault:#}");
+    // What is advised does away with it, and with what a stone upon the chain leaves.
+    for tip in [&back, &buried] {
+        repo.git(&["update-ref", &one, tip]);
+        repo.xtrack(&["purge", run_id(1).as_str(), "--yes"]).ok();
+        assert_eq!(told(&fsck(&repo, &[])), Vec::<String>::new());
+        assert_eq!(repo.git(&["rev-list", "--count", &one]), "1");
+    }
+    // A copy that was fetched holds it still.
+    repo.git(&["update-ref", &format!("refs/xtrack/remotes/origin/runs/{}", run_id(1)), &first]);
+    let fault = only(&fsck(&repo, &[]), "tombstone");
+    assert!(text(&fault["message"]).contains("was purged here"), "{fault:#}");
+    repo.xtrack(&["purge", run_id(1).as_str(), "--yes"]).ok();
+    assert_eq!(told(&fsck(&repo, &[])), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_missing_from_the_history_keeps_nothing_of_the_tip_from_being_looked_at() {
+    for path in ["", "^{tree}"] {
+        let repo = repository();
+        let name = ref_of(&id_of(&repo, "large"));
+        let lost = repo.git(&["rev-parse", &format!("{name}{path}")]);
+        repo.xtrack(&["tag", "large", "+x"]).ok();
+        assert_eq!(told(&fsck(&repo, &[])), Vec::<String>::new());
+        fs::remove_file(object_path(&repo, &lost)).unwrap();
+        fs::remove_dir_all(repo.path().join(".git/xtrack/objects")).unwrap();
+        fs::remove_file(repo.path().join("model.bin")).unwrap();
+        let found = told(&fsck(&repo, &["large"]));
+        assert!(
+            found.iter().any(|fault| fault.starts_with("object: ") && fault.contains(&lost)),
+            "{found:?}"
+        );
+        assert!(found.iter().any(|fault| fault.starts_with("artifact: ")), "{path}: {found:?}");
+        assert!(!found.iter().any(|fault| fault.starts_with("schema: ")), "{path}: {found:?}");
+    }
 }
 
 #[test]
@@ -424,6 +469,13 @@ fn artifacts_are_looked_for_compared_and_taken_from_the_work_tree_again() {
     repo.write("model.bin", vec![9; 200_000]);
     assert_eq!(fsck(&repo, &["--repair", "--yes"])["sound"], false);
     repo.write("model.bin", vec![7; 200_000]);
+    repair(&repo);
+    assert_eq!(fs::read(&stored).unwrap(), vec![7; 200_000]);
+    // A collector that was killed had put it aside.
+    fs::remove_file(repo.path().join("model.bin")).unwrap();
+    let aside = repo.path().join(".git/xtrack/objects/tmp/aside");
+    fs::create_dir_all(&aside).unwrap();
+    fs::rename(&stored, aside.join(&digest)).unwrap();
     repair(&repo);
     assert_eq!(fs::read(&stored).unwrap(), vec![7; 200_000]);
 }

@@ -7,7 +7,8 @@ use anyhow::Result;
 use crate::cli::choice::Choice;
 use crate::cli::form::{Form, Shape};
 use crate::cli::{Exit, Session, progress};
-use crate::ops::check::{self, Mend, Options, mend};
+use crate::ops::check::mend::{self, Answer};
+use crate::ops::check::{self, Mend, Options};
 use crate::view;
 
 /// Look for what is wrong with runs and what belongs to them
@@ -69,9 +70,10 @@ pub fn run(args: Args, session: &Session) -> Result<ExitCode> {
                 let would = report.faults.iter().filter(|fault| fault.mend.is_some()).count();
                 session.note(&format!("{would} of {} would be put right", report.faults.len()));
             }
-            false => mend::repair(&tracker, &mut report, &|question| match args.yes {
-                true => Ok(true),
-                false => session.confirm(question),
+            false => mend::repair(&tracker, &mut report, &|question| match (args.yes, session.can_ask()) {
+                (true, _) => Ok(Answer::Yes),
+                (false, false) => Ok(Answer::Nobody),
+                (false, true) => Ok(if session.confirm(question)? { Answer::Yes } else { Answer::No }),
             })?,
         }
     } else if report

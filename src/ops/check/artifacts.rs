@@ -173,6 +173,11 @@ fn runs(of: &[Needed]) -> String {
 
 /// Tells where the bytes might be; a file of the work tree that has them is where they are taken from.
 fn with_source(tracker: &Tracker, of: &[Needed], fault: Fault) -> Fault {
+    let aside = tracker.artifacts.aside(&of[0].sha256);
+    if aside.metadata().is_ok_and(|file| file.len() == of[0].size) {
+        let advice = "a killed `git xtrack gc` had put it aside: `git xtrack fsck --repair` takes it back";
+        return fault.advise(advice).mended_by(Mend::Artifact(aside, of[0].sha256.clone()));
+    }
     if let Some(file) = in_work_tree(tracker, of) {
         let advice = format!(
             "`git xtrack fsck --repair` takes it from '{}', if that is still the same",

@@ -21,15 +21,31 @@ const TRIES_MAX: usize = 20;
 /// What the commit of a record says that takes its own form.
 const MESSAGE: &str = "Put the record into its form";
 
-/// Puts right what it can; `ask` is asked before a run's ref is pointed elsewhere.
-pub fn repair(tracker: &Tracker, report: &mut Report, ask: &dyn Fn(&str) -> Result<bool>) -> Result<()> {
+/// What is answered to a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+    /// Nothing: nobody is here.
+    Nobody,
+}
+
+/// Puts right what it can; `ask` is asked before a run's ref is pointed elsewhere. What nobody answers waits, and keeps
+/// nothing else from being put right.
+pub fn repair(tracker: &Tracker, report: &mut Report, ask: &dyn Fn(&str) -> Result<Answer>) -> Result<()> {
+    recover::clear_locks(tracker);
     for fault in report.faults.iter_mut().filter(|fault| fault.mend.is_some()) {
-        if let Some(Mend::Ref(..)) = &fault.mend
-            && !ask(&format!("{}: {}; put it back?", fault.place, fault.message))?
-        {
-            continue;
-        }
-        fault.outcome = Some(mend(tracker, fault).map_err(|error| format!("{error:#}")));
+        let answer = match &fault.mend {
+            Some(Mend::Ref(..)) => ask(&format!("{}: {}; put it back?", fault.place, fault.message))?,
+            _ => Answer::Yes,
+        };
+        fault.outcome = match answer {
+            Answer::Yes => Some(mend(tracker, fault).map_err(|error| format!("{error:#}"))),
+            Answer::No => None,
+            Answer::Nobody => Some(Err("it waits for an answer, which `--yes` gives".to_owned())),
+        };
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ mod refs;
 pub mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -274,6 +275,7 @@ pub fn check(
             check_index(tracker, &mut report.faults);
         }
         refs::check_settings(tracker, &mut report.faults);
+        refs::check_borrowing(tracker, &mut report.faults);
     }
     let order = |fault: &Fault| (fault.severity, fault.what, fault.place.clone());
     report.faults.sort_by_cached_key(order);
@@ -323,7 +325,14 @@ fn check_index(tracker: &Tracker, faults: &mut Vec<Fault>) {
         // It is a cache: every question is answered without it.
         Err(error) => {
             let message = format!("the index cannot be looked at: {error:#}");
-            let advice = "`git xtrack index --rebuild` builds it anew";
+            let is_to_be_read_only = error.chain().any(|cause| {
+                let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+                matches!(kind, Some(ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied))
+            });
+            let advice = match is_to_be_read_only {
+                true => "nothing can be written here; every question is answered without it",
+                false => "`git xtrack index --rebuild` builds it anew",
+            };
             faults.push(Fault::new(What::Index, Severity::Note, place, message).advise(advice));
         }
     }

@@ -68,9 +68,8 @@ fn again(candidate: &Candidate, remote: Option<&str>) -> String {
 fn troubles(look: &Look<'_>, candidate: &Candidate, chain: &Chain, faults: &mut Vec<Fault>) -> bool {
     let tip = chain.links.first().filter(|link| link.commit == candidate.tip);
     let mut is_readable = tip.is_some();
-    for Trouble { object, role, path, lack } in &chain.troubles {
-        let of_tip = |path: &String| tip.is_some_and(|tip| tip.files.get(path) == Some(object));
-        is_readable &= path.as_ref().is_some_and(|path| !of_tip(path) || !is_read(path));
+    for Trouble { object, role, path, lack, is_of_tip } in &chain.troubles {
+        is_readable &= !is_of_tip || path.as_ref().is_some_and(|path| !is_read(path));
         let (severity, why) = match lack {
             Lack::Missing => (Severity::Error, "is missing".to_owned()),
             Lack::Promised => {
@@ -125,7 +124,7 @@ fn read(
         });
     }
     let run = fold::fold(id, &normal)?;
-    check_tombstone(candidate, chain, &run, found);
+    check_tombstone(store, candidate, chain, &run, found);
     if run.tombstone.is_some() {
         return Ok(());
     }
@@ -166,26 +165,38 @@ pub(super) fn told(lack: &Lack) -> String {
     }
 }
 
-fn check_tombstone(candidate: &Candidate, chain: &Chain, run: &Run, found: &mut Found) {
+fn check_tombstone(store: &Store, candidate: &Candidate, chain: &Chain, run: &Run, found: &mut Found) {
     let place = &candidate.place;
-    if run.tombstone.is_some() {
-        if chain.links.len() > 1 || chain.is_cut {
-            let message = "it was purged, and the commits behind its tombstone still hold what was to go";
-            let advice = format!("`git log {place}` shows them; whoever fetches the run gets them too");
-            found.faults.push(
-                Fault::new(What::Tombstone, Severity::Warning, place, message)
-                    .of(&candidate.id)
-                    .advise(advice),
-            );
-        }
-        return;
+    let purge = format!("`git xtrack purge {}`", candidate.id.suffix());
+    let mut tell = |severity: Severity, place: &str, message: String, advice: String| {
+        let fault = Fault::new(What::Tombstone, severity, place, message).of(&candidate.id);
+        found.faults.push(fault.advise(advice));
+    };
+    let is_purged = run.tombstone.is_some();
+    if is_purged && (chain.links.len() > 1 || chain.is_cut) {
+        let message = "it was purged, and the commits behind its tombstone still hold what was to go";
+        let advice = format!("{purge} takes them away here; whoever fetches the run gets them too");
+        tell(Severity::Warning, place, message.to_owned(), advice);
     }
-    for link in chain.links.iter().filter(|link| link.files.contains_key(TOMBSTONE)) {
+    for link in chain.links.iter().filter(|link| !is_purged && link.files.contains_key(TOMBSTONE)) {
         let message = format!("it was purged in commit {}, and came back", link.commit);
-        let advice = format!("`git update-ref {place} {}` buries it again", link.commit);
-        found.faults.push(
-            Fault::new(What::Tombstone, Severity::Error, place, message).of(&candidate.id).advise(advice),
-        );
+        tell(Severity::Error, place, message, format!("{purge} buries it again"));
+    }
+    for (copy, tip) in &candidate.copies {
+        match store.is_stone(tip) {
+            Ok(false) if is_purged => {
+                let message =
+                    "the run was purged here, and what was fetched of it still holds what was to go";
+                let advice = format!("{purge} takes it away here, and with --remote there");
+                tell(Severity::Warning, copy, message.to_owned(), advice);
+            }
+            Ok(true) if !is_purged => {
+                let message = "the run was purged there, and is still here";
+                let advice = "`git xtrack merge` asks whether it goes here, too";
+                tell(Severity::Note, copy, message.to_owned(), advice.to_owned());
+            }
+            _ => {}
+        }
     }
 }
 
@@ -228,7 +239,11 @@ pub(super) fn lost_words(store: &Store, chain: &Chain) -> Result<Vec<(Oid, Vec<S
         doubtful.extend(changed.map(|parent| &parent.commit));
     }
     let mut lost: Vec<(Oid, Vec<String>)> = Vec::new();
-    for link in chain.links.iter().filter(|link| doubtful.contains(&link.commit)) {
+    // What of them is missing or damaged is told by itself.
+    let troubled: BTreeSet<&Oid> = chain.troubles.iter().map(|trouble| &trouble.object).collect();
+    let is_whole =
+        |link: &&Link| !link.files.iter().any(|(path, oid)| is_read(path) && troubled.contains(oid));
+    for link in chain.links.iter().filter(|link| doubtful.contains(&link.commit)).filter(is_whole) {
         let paths = missing_in(store, &link.files, &chain.links[0].files)?;
         // Who says all that an older one does stands for it.
         let mut is_said = paths.is_empty();

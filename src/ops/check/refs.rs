@@ -247,6 +247,18 @@ pub fn check_settings(tracker: &Tracker, faults: &mut Vec<Fault>) {
     }
 }
 
+/// Objects that lie in another repository, which knows nothing of whoever borrows them.
+pub fn check_borrowing(tracker: &Tracker, faults: &mut Vec<Fault>) {
+    let lenders = tracker.store.alternates();
+    if lenders.is_empty() {
+        return;
+    }
+    let message =
+        format!("objects are borrowed from '{}': what goes there is lost here", lenders.join("', '"));
+    let advice = "`git repack -a -d` copies them; then remove that file";
+    faults.push(Fault::new(What::Setting, Severity::Note, "objects/info/alternates", message).advise(advice));
+}
+
 /// A remote from which something may be had again.
 pub fn usual_remote(tracker: &Tracker) -> Option<String> {
     let names = tracker.store.remote_names();

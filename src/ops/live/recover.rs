@@ -6,7 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -33,6 +33,8 @@ pub const STALE: Duration = Duration::from_secs(5 * 60);
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How old a temporary file is that nobody can still be writing.
 const TEMPORARY_AGE: Duration = Duration::from_secs(24 * 3600);
+/// What the name of a lock's signature begins with.
+const LOCK: &str = ".lock,";
 
 /// What is to be recovered.
 #[derive(Debug, Clone, Copy, Default)]
@@ -131,6 +133,15 @@ pub fn quietly(tracker: &Tracker) -> Outcome {
     let mut outcome = recover(tracker, &Wanted::default()).unwrap_or_default();
     outcome.failed.retain(|failed| !failed.error.is::<Unreadable>() && !is_denied(&failed.error));
     outcome
+}
+
+/// Removes the locks of dead processes, which would be in the way of whatever is written next.
+pub fn clear_locks(tracker: &Tracker) {
+    let leftovers = LiveFolder::find(&tracker.state_dir()).map(|found| found.leftovers).unwrap_or_default();
+    let is_lock =
+        |path: &&PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(LOCK));
+    // What could not be cleared is told by what it is in the way of.
+    leftovers.iter().filter(is_lock).for_each(|leftover| drop(clear(tracker, leftover)));
 }
 
 /// A folder of which nobody knows what it is.
@@ -323,7 +334,7 @@ fn clear(tracker: &Tracker, leftover: &Path) -> Result<()> {
     if name.starts_with(".removed-") {
         return clear_aside(tracker, &LiveFolder::open(leftover));
     }
-    if name.starts_with(".lock,") {
+    if name.starts_with(LOCK) {
         let is_dead = |mark: &str| owner::state_of_mark(mark) == Life::Dead;
         return tracker.store.remove_dead_lock(leftover, &is_dead).map(drop);
     }
