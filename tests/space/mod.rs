@@ -1,5 +1,8 @@
 //! What runs take, what of it can go, what commands did to refs, and taking that back.
 
+mod archive;
+mod borrowed;
+mod faults;
 mod gc;
 mod maintenance;
 mod oplog;

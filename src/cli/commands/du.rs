@@ -17,8 +17,10 @@ use crate::view;
 ///
 /// A remote lists all its refs to everybody who pushes to it: 96 bytes a run, 9.6 MB at 100,000. Archive old runs before that hurts:
 ///   git bundle create 2025.bundle --glob='refs/runs/2025*'     keep that file; `git xtrack pull 2025.bundle` brings them back
-///   git for-each-ref --format='delete %(refname)' 'refs/runs/2025*' | git update-ref --stdin
-///   git push origin --delete $(git bundle list-heads 2025.bundle | cut -d' ' -f2)
+///   git bundle list-heads 2025.bundle | sort > archived
+///   git ls-remote origin 'refs/runs/2025*' | tr '\t' ' ' | sort | comm -12 - archived | cut -d' ' -f2 | xargs -n 1000 git push origin --delete
+///   sed 's/^\([^ ]*\) \(.*\)/delete \2 \1/' archived | git update-ref --stdin
+/// Their artifacts and code are not in it, and go with the next `git xtrack gc`: docs/space.md tells how to keep them.
 #[derive(clap::Args)]
 #[command(
     verbatim_doc_comment,
