@@ -362,7 +362,8 @@ impl Tracker {
         if !changed.is_empty() {
             self.store.foretell_hiding(&changed, hidden);
             let line = |id: &RunId| if hidden { format!("{id}\n") } else { format!("{id} {SHOWN}\n") };
-            self.append(HIDDEN, &changed.iter().map(line).collect::<String>())?;
+            self.append(HIDDEN, &changed.iter().map(line).collect::<String>())
+                .inspect_err(|_| self.store.strike_hiding(&changed))?;
         }
         Ok(changed)
     }

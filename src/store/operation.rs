@@ -146,6 +146,11 @@ impl Store {
         self.note(key, runs.iter().map(|id| json!(id.as_str())).collect());
     }
 
+    /// Takes back what was noted of hiding that did not come about.
+    pub fn strike_hiding(&self, runs: &[RunId]) {
+        self.strike(&runs.iter().map(RunId::to_string).collect::<Vec<_>>());
+    }
+
     /// Takes back what was noted of refs that did not move after all.
     pub(super) fn strike(&self, names: &[String]) {
         if !names.is_empty() {

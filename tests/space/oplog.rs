@@ -204,6 +204,20 @@ fn a_log_that_is_torn_or_cannot_be_written_costs_only_itself() {
     fs::write(repo.path().join(LOG), torn).unwrap();
     repo.xtrack(&["tag", "a", "+x"]).ok();
     assert_eq!(commands(&repo), ["tag", "record"]);
+    // Refs that are not ours are not moved back, whatever a log says.
+    let [before, after] = ["1", "2"].map(|digit| digit.repeat(40));
+    for name in ["refs/heads/main", "../../elsewhere", "-x"] {
+        let line = format!(
+            "{{\"operation\":\"k7f3q2ab\",\"at\":\"2026-01-02T12:00:00.000000Z\",\"command\":\"\u{1b}[31medit\",\
+             \"moves\":[[\"{name}\",\"{before}\",\"{after}\"]]}}\n"
+        );
+        let kept = repo.read(LOG);
+        fs::write(repo.path().join(LOG), format!("{kept}{}", line.replace('\u{1b}', "\\u001b"))).unwrap();
+        assert!(!repo.xtrack(&["oplog"]).ok().stdout.contains('\u{1b}'));
+        let output = repo.xtrack(&["undo", "k7f3q2ab"]);
+        assert!(output.stderr.contains("there is nothing in operation"), "{}", output.stderr);
+        fs::write(repo.path().join(LOG), kept).unwrap();
+    }
     fs::remove_file(repo.path().join(LOG)).unwrap();
     fs::create_dir(repo.path().join(LOG)).unwrap();
     let output = repo.xtrack(&["tag", "a", "+y"]).ok();
@@ -271,6 +285,14 @@ fn hiding_is_told_and_taken_back() {
     let answer = json(&repo, &["undo", "--json"]);
     assert_eq!(answer["hidden"].as_array().unwrap().len(), 2);
     assert_eq!(hidden(), 2);
+    // What could not be done is not told as done.
+    let told = operations(&repo).len();
+    fs::rename(repo.path().join(".git/xtrack/hidden"), repo.path().join(".git/xtrack/aside")).unwrap();
+    fs::create_dir(repo.path().join(".git/xtrack/hidden")).unwrap();
+    assert_eq!(repo.xtrack(&["rm", "--local", "c"]).code, 1);
+    assert_eq!(operations(&repo).len(), told);
+    fs::remove_dir(repo.path().join(".git/xtrack/hidden")).unwrap();
+    fs::rename(repo.path().join(".git/xtrack/aside"), repo.path().join(".git/xtrack/hidden")).unwrap();
     // A line that was torn by a full disk takes no other with it.
     let path = repo.path().join(".git/xtrack/hidden");
     let text = fs::read_to_string(&path).unwrap();

@@ -104,6 +104,8 @@ fn can_go_back(store: &Store, moved: &Move) -> bool {
     match store.purpose_of(&moved.name) {
         Purpose::Undo => false,
         Purpose::Code(_) => moved.after.is_none(),
+        // A log is a file that anything may write to.
+        Purpose::Other => moved.name.starts_with("refs/xtrack/") && !moved.name.contains(".."),
         _ => true,
     }
 }
@@ -146,6 +148,7 @@ fn add(operation: &mut Operation, entry: Entry) {
     if entry.struck.is_empty() {
         return;
     }
+    operation.hiding.retain(|id, _| !entry.struck.iter().any(|struck| struck == id.as_str()));
     // Of each ref the latest move: it was tried, and did not come about.
     let mut struck: BTreeSet<&String> = entry.struck.iter().collect();
     let mut kept = Vec::new();

@@ -29,9 +29,14 @@ pub fn write_down(tracker: &Tracker, intent: &Intent) -> Result<()> {
     fs::create_dir_all(above).with_context(cannot)?;
     tracker.store.share(above);
     let temporary = path.with_extension(format!("tmp-{}", std::process::id()));
-    let mut file = fs::File::create(&temporary).with_context(cannot)?;
-    file.write_all(written(intent).as_bytes()).and_then(|()| file.sync_all()).with_context(cannot)?;
-    fs::rename(&temporary, &path).with_context(cannot)?;
+    let write = || -> std::io::Result<()> {
+        let mut file = fs::File::create(&temporary)?;
+        file.write_all(written(intent).as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&temporary, &path)
+    };
+    // On a full disk nothing is to be left that takes more of it.
+    write().inspect_err(|_| drop(fs::remove_file(&temporary))).with_context(cannot)?;
     if cfg!(unix) {
         fs::File::open(above).and_then(|folder| folder.sync_all()).with_context(cannot)?;
     }
