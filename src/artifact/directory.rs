@@ -56,9 +56,13 @@ impl Directory {
         }
     }
 
-    fn presence(&self, content: &Content) -> Presence {
+    fn presence(&self, content: &Content, purpose: Purpose) -> Presence {
         match fs::symlink_metadata(self.artifacts.path(&content.sha256)) {
-            Ok(file) if file.is_file() && file.len() == content.size => Presence::There,
+            Ok(file) if file.is_file() && file.len() == content.size => match purpose {
+                // Runs that name them are about to be sent: nobody is to collect them in between.
+                Purpose::Send if !self.artifacts.has_for_use(content) => Presence::Absent,
+                _ => Presence::There,
+            },
             // What is damaged gives way to what is sent.
             Ok(_) => Presence::Absent,
             Err(error) if error.kind() == ErrorKind::NotFound => Presence::Absent,
@@ -78,16 +82,9 @@ impl ArtifactStore for Directory {
     }
 
     fn look(&self, contents: &[Content], purpose: Purpose) -> Result<Vec<Presence>> {
-        let has = |content: &Content| match purpose {
-            // Runs that name them are about to be sent: nobody is to collect them in between.
-            Purpose::Send => self.artifacts.has_for_use(content),
-            Purpose::Take => self.artifacts.has(content),
-        };
-        let look = |content: &Content| match has(content) {
-            true => Presence::There,
-            false => Presence::Absent,
-        };
-        Ok(contents.iter().map(look).collect())
+        self.check_there()?;
+        let found = contents.iter().map(|content| self.presence(content, purpose)).collect();
+        self.check_there().map(|()| found)
     }
 
     fn send(&self, content: &Content, file: &Path, tally: &Tally) -> Result<()> {
@@ -113,10 +110,43 @@ impl ArtifactStore for Directory {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::fs;
     use std::time::{Duration, SystemTime};
 
     use super::*;
+
+    #[test]
+    fn a_disk_that_goes_is_not_taken_for_an_empty_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, file) = (folder.path().join("disk"), folder.path().join("model.bin"));
+        fs::create_dir(&disk).unwrap();
+        fs::write(&file, b"weights").unwrap();
+        let content = Content::of(&file).unwrap();
+        let store = Directory::open(&disk, "the disk").unwrap();
+        store.send(&content, &file, &Tally::default()).unwrap();
+        let look = || store.look(std::slice::from_ref(&content), Purpose::Take);
+        assert_eq!(look().unwrap(), [Presence::There]);
+        fs::rename(&disk, folder.path().join("gone")).unwrap();
+        assert!(look().unwrap_err().to_string().contains("is not there"));
+        // What it was mounted on.
+        fs::create_dir(&disk).unwrap();
+        assert!(look().is_err() && store.send(&content, &file, &Tally::default()).is_err());
+        assert!(store.open(&content, 0).is_err());
+        assert_eq!(fs::read_dir(&disk).unwrap().count(), 0);
+        assert!(Directory::open(&folder.path().join("nowhere"), "x").is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_not_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let content = Content { sha256: "ab".repeat(32), size: 1 };
+        let store = Directory::open(folder.path(), "x").unwrap();
+        fs::write(folder.path().join("ab"), b"no folder").unwrap();
+        let found = store.look(&[content], Purpose::Take).unwrap();
+        assert!(
+            matches!(&found[0], Presence::Refused(why) if why.contains("cannot look into 'x'")),
+            "{found:?}"
+        );
+    }
 
     #[test]
     fn bytes_that_somebody_is_about_to_name_count_as_stored_just_now() {

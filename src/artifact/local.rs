@@ -169,10 +169,10 @@ impl Artifacts {
         let target = self.path(&stored.sha256);
         let parent = target.parent().expect("an object lies in a folder");
         create_folder(parent)?;
-        // What lies there already is trusted only once its bytes have been looked at; a damaged one is replaced.
+        // What lies there already is trusted only once its bytes have been looked at; damaged ones make room.
         // Who collects what nobody names spares what was touched since; what it took at this very moment, and what is another
         // user's, is stored anew.
-        if Content::of(&target).ok().as_ref() != Some(stored) || touch(&target).is_err() {
+        if self.set_aside(stored)?.is_some() || touch(&target).is_err() {
             fs::rename(file, &target)?;
         }
         sync_folder(parent)?;

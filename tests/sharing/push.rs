@@ -215,7 +215,7 @@ fn code_goes_along_where_the_remote_has_it_and_else_only_when_asked_for() {
     assert_eq!(
         output.stderr,
         "pushed 3 runs to 'origin': 3 new\n1 state of code went along\n\
-         2 states of code left here: 'origin' does not have the commits; `--code` sends them\n"
+         2 states of code stay here: 'origin' does not have the commits; `--code` sends them\n"
     );
     let there = bare.refs(&repo, "refs/xtrack/code");
     assert_eq!(there, format!("{published} refs/xtrack/code/{published}"));
