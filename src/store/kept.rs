@@ -11,9 +11,9 @@ use gix::objs::{CommitRef, Kind};
 
 use crate::run::id::Time;
 use crate::run::record::TOMBSTONE;
+use crate::store::code::snapshot::AUTHOR;
 use crate::store::commit::{Words, commit_data};
 use crate::store::objects::Object;
-use crate::store::snapshot::AUTHOR;
 use crate::store::{Oid, Store, failed, object_id};
 
 /// Where the refs are that keep what operations dropped.

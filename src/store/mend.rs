@@ -16,7 +16,7 @@ use crate::run::id::{RunId, Time};
 use crate::store::commit::{Composed, Words, commit_data};
 use crate::store::objects::Object;
 use crate::store::platform::sync_dir;
-use crate::store::quarantine::LEFT_OVER_AGE;
+use crate::store::remote::quarantine::LEFT_OVER_AGE;
 use crate::store::{Content, Moved, Oid, Store, failed, object_id};
 
 /// What a record is to become.

@@ -12,11 +12,11 @@ use gix::objs::{CommitRef, Kind};
 use crate::error::Problem;
 use crate::run::id::RunId;
 use crate::run::join::{Ancestry, merge_date, merge_parents};
+use crate::store::code::snapshot::AUTHOR;
 use crate::store::commit::{Composed, Words, commit_data};
 use crate::store::objects::Object;
 use crate::store::read::{DEPTH_MAX, FILES_MAX};
-use crate::store::snapshot::AUTHOR;
-use crate::store::unsound::Unsound;
+use crate::store::remote::unsound::Unsound;
 use crate::store::{Oid, Store, failed, object_id};
 
 /// What merge commits say: they are the same wherever they are made.

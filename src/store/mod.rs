@@ -1,19 +1,18 @@
 //! Runs as Git keeps them: the repository found, its settings, its refs and objects, and the code that ran.
 //!
 //! The only user of `gix`; what `gix` lacks (reftable, signing, snapshots, history) goes through the `git` program.
-//! Knows which refs hold runs and code, not what the files of a run say.
+//! Knows which refs hold runs and code, not what the files of a run say. Whatever talks with another repository is in
+//! `remote`, whatever is about the user's code in `code`.
 
-mod address;
 mod bases;
 mod batch;
 mod check;
+mod code;
 mod collector;
 mod commit;
 mod count;
 mod delete;
-mod fetch;
 mod format;
-mod history;
 mod identity;
 mod kept;
 mod many_refs;
@@ -23,27 +22,14 @@ mod objects;
 mod open;
 mod operation;
 mod pack;
-mod patch_id;
 mod platform;
-mod promised;
-mod published;
-mod push;
-mod quarantine;
 mod reach;
 mod read;
 mod refs;
-mod refusals;
 mod remote;
-mod remote_url;
-mod secrets;
 mod sign;
 mod signature;
-mod snapshot;
-mod status;
 mod tips;
-mod transport;
-mod unsound;
-mod untracked;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -60,25 +46,25 @@ use crate::store::operation::Current;
 use crate::store::platform::Sharing;
 use crate::store::refs::{PackedRefs, Signer};
 
-pub use crate::store::address::{Helper, Login};
 pub use crate::store::check::{Chain, FoundRef, FoundRefs, Lack, Link, Target, Trouble};
 pub use crate::store::count::{Counts, counts};
-pub use crate::store::fetch::{Arrival, Fault, Kept, Wanted};
 pub use crate::store::identity::Identity;
 pub use crate::store::kept::Keep;
 pub use crate::store::merge::{Content, Known, Merge};
 pub use crate::store::operation::{Entry, Move};
-pub use crate::store::published::{CommitLine, SnapshotFile};
-pub use crate::store::push::{Answer, Answers, Sent};
 pub use crate::store::reach::{Objects, Sizes, Weight};
-pub use crate::store::refusals::{Refusal, Refusals};
+pub use crate::store::remote::address::{Helper, Login};
+pub use crate::store::remote::fetch::{Arrival, Fault, Kept, Wanted};
+pub use crate::store::remote::published::{CommitLine, SnapshotFile};
+pub use crate::store::remote::push::{Answer, Answers, Sent};
+pub use crate::store::remote::refusals::{Refusal, Refusals};
+pub use crate::store::remote::transport::{Interrupted, Talk, patiently, pause};
+pub use crate::store::remote::unsound::Unsound;
 pub use crate::store::remote::{Listing, Remote};
 pub use crate::store::signature::{Signed, Verdict};
 pub use crate::store::tips::{
     LooseRuns, Purpose, RunRef, RunTip, Standing, Stray, doubt_loose, effective, remote_of, strays,
 };
-pub use crate::store::transport::{Interrupted, Talk, patiently, pause};
-pub use crate::store::unsound::Unsound;
 
 /// An object's id in lower-case hex.
 pub type Oid = String;

@@ -2,6 +2,17 @@
 //!
 //! Knows git's configuration of remotes and the names of refs; what is fetched or pushed is decided above.
 
+pub(in crate::store) mod address;
+pub(in crate::store) mod fetch;
+pub(in crate::store) mod promised;
+pub(in crate::store) mod published;
+pub(in crate::store) mod push;
+pub(in crate::store) mod quarantine;
+pub(in crate::store) mod refusals;
+pub(in crate::store) mod transport;
+pub(in crate::store) mod unsound;
+pub(in crate::store) mod url;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,8 +22,8 @@ use anyhow::{Context as _, Result};
 use crate::error::Problem;
 use crate::run::id::{RunId, is_hex};
 use crate::store::refs::CODE_PREFIX;
-use crate::store::remote_url::without_credentials;
-use crate::store::transport::Talk;
+use crate::store::remote::transport::Talk;
+use crate::store::remote::url::without_credentials;
 use crate::store::{Oid, Store, output_of};
 
 /// How many refs of a remote are named that are below where runs lie and are none.
@@ -24,9 +35,9 @@ pub struct Remote {
     /// Its name in git's configuration; a path or an address has none.
     pub name: Option<String>,
     /// What git is given to find it.
-    pub(super) word: String,
+    pub(in crate::store) word: String,
     /// Its address, where pushes go elsewhere than `word` leads fetches.
-    pub(super) place: Option<String>,
+    pub(in crate::store) place: Option<String>,
     /// Whether that is one of several.
     is_of_many: bool,
     /// Where runs lie there.
@@ -80,7 +91,7 @@ impl Remote {
     }
 
     /// Settings that git needs to take what it is given for this repository.
-    pub(super) fn settings(&self) -> Vec<String> {
+    pub(in crate::store) fn settings(&self) -> Vec<String> {
         // An address as git makes it of another is not to be made another again; an equals sign would end the key.
         let fixed = self.place.as_ref().filter(|place| !place.contains('='));
         let rules =
@@ -89,12 +100,12 @@ impl Remote {
     }
 
     /// The same remote, where it is pushed to.
-    pub(super) fn at(&self, place: String, is_of_many: bool) -> Self {
+    pub(in crate::store) fn at(&self, place: String, is_of_many: bool) -> Self {
         Self { place: Some(place), is_of_many, ..self.clone() }
     }
 
     /// What git is given to find it.
-    pub(super) fn target(&self) -> &str {
+    pub(in crate::store) fn target(&self) -> &str {
         self.place.as_deref().unwrap_or(&self.word)
     }
 }
@@ -213,7 +224,7 @@ impl Store {
         .hint("runs travel only between repositories of one object format")
     }
 
-    pub(super) fn is_oid(&self, text: &str) -> bool {
+    pub(in crate::store) fn is_oid(&self, text: &str) -> bool {
         is_hex(text, self.hash_kind().len_in_hex())
     }
 }

@@ -14,7 +14,7 @@ use gix::ObjectId;
 use crate::error::Problem;
 use crate::store::commit::Words;
 use crate::store::objects::{Object, loose_path};
-use crate::store::quarantine::Quarantine;
+use crate::store::remote::quarantine::Quarantine;
 use crate::store::{Store, cannot_run_git, object_id, platform, said};
 
 /// How long a signer may take where nobody can answer it.

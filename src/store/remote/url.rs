@@ -4,7 +4,7 @@ use crate::store::Store;
 
 impl Store {
     /// The address of the branch's remote, else of `origin`.
-    pub(super) fn remote_url(&self, branch: Option<&str>) -> Option<String> {
+    pub(in crate::store) fn remote_url(&self, branch: Option<&str>) -> Option<String> {
         let named = branch.and_then(|branch| self.config(&format!("branch.{branch}.remote")));
         let url = |remote: &str| self.config(&format!("remote.{remote}.url"));
         // `.` is this repository itself.
@@ -15,7 +15,7 @@ impl Store {
 }
 
 /// An address without its password; of a web address also without the user, the query and the fragment.
-pub(super) fn without_credentials(url: &str) -> String {
+pub(in crate::store) fn without_credentials(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };

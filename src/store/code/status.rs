@@ -6,7 +6,7 @@ use crate::store::{Store, output_of};
 
 /// HEAD, what differs from it, and what git does not track.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Status {
+pub(in crate::store) struct Status {
     /// HEAD's commit; absent on an unborn branch.
     pub commit: Option<String>,
     /// The branch; absent when detached.
@@ -18,11 +18,11 @@ pub(super) struct Status {
 }
 
 /// A file's mode and blob, as git spells them.
-pub(super) type Entry = (String, String);
+pub(in crate::store) type Entry = (String, String);
 
 /// A tracked file that differs from HEAD.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Change {
+pub(in crate::store) struct Change {
     /// Its path from the top.
     pub path: Vec<u8>,
     /// The index holds something else than HEAD, or several versions.
@@ -37,7 +37,7 @@ pub(super) struct Change {
 
 impl Store {
     /// The state of the work tree; one git process, which writes nothing.
-    pub(super) fn status(&self) -> Result<Status> {
+    pub(in crate::store) fn status(&self) -> Result<Status> {
         let mut git = self.git();
         git.args([
             "-c",

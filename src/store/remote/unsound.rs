@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use gix::ObjectId;
 
 use crate::error::Problem;
-use crate::store::quarantine::Quarantine;
+use crate::store::remote::quarantine::Quarantine;
 use crate::store::{Store, cannot_run_git};
 
 /// How much is read of what git says.

@@ -20,7 +20,7 @@ const DIFF: [&str; 6] = ["diff-tree", "-p", "--root", "--no-ext-diff", "--no-tex
 const WAIT_MAX: Duration = Duration::from_millis(400);
 
 /// A patch id that is known, or being computed.
-pub(super) enum PatchId {
+pub(in crate::store) enum PatchId {
     /// Known, or known not to be.
     Known(Option<String>),
     /// Git is at it.
@@ -29,7 +29,7 @@ pub(super) enum PatchId {
 
 impl Store {
     /// Begins to compute the patch id of a commit; a merge has none, nor has the edge of a shallow clone.
-    pub(super) fn patch_id(&self, commit: ObjectId) -> PatchId {
+    pub(in crate::store) fn patch_id(&self, commit: ObjectId) -> PatchId {
         let file = self.state_dir().join("patch-ids").join(commit.to_string());
         let kept = fs::read_to_string(&file).unwrap_or_default();
         // A power cut leaves files of this sort empty, torn or full of zeros; only a whole line counts.
@@ -45,7 +45,7 @@ impl Store {
     }
 
     /// The patch ids of these commits, merges aside.
-    pub(super) fn patch_ids(&self, commits: &HashSet<String>) -> Result<HashSet<String>> {
+    pub(in crate::store) fn patch_ids(&self, commits: &HashSet<String>) -> Result<HashSet<String>> {
         let list: String = commits.iter().map(|commit| format!("{commit}\n")).collect();
         let (mut diff, mut patch_id) = self.start(&["--stdin"], Stdio::piped())?;
         let mut stdin = diff.stdin.take().expect("it was asked for above");

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::store::code::secrets::Secrets;
 use crate::store::platform::{bytes_of, path_of};
-use crate::store::secrets::Secrets;
 use crate::store::{SnapshotLimits, Store, output_of};
 
 /// How many entries of an untracked folder are looked at.
@@ -23,11 +23,11 @@ const FILES_SEEN_MAX: usize = 2_000;
 const LOOKED_AT: u64 = 8_000;
 
 /// A path, why it is left out, its size.
-pub(super) type Left = (Vec<u8>, String, Option<u64>);
+pub(in crate::store) type Left = (Vec<u8>, String, Option<u64>);
 
 /// What is taken and what is not; paths from the top, in order.
 #[derive(Debug, Default)]
-pub(super) struct Untracked {
+pub(in crate::store) struct Untracked {
     /// What the snapshot takes.
     pub taken: Vec<Vec<u8>>,
     /// What it does not.
@@ -44,7 +44,7 @@ enum Folder {
 
 impl Store {
     /// Chooses among what `git status` calls untracked.
-    pub(super) fn choose_untracked(
+    pub(in crate::store) fn choose_untracked(
         &self,
         top: &Path,
         found: &[Vec<u8>],
@@ -217,7 +217,7 @@ fn pattern_of(folder: &[u8]) -> Vec<u8> {
 }
 
 /// A limit as people write it.
-pub(super) fn bytes(limit: u64) -> String {
+pub(in crate::store) fn bytes(limit: u64) -> String {
     match limit {
         0..1024 => format!("{limit} bytes"),
         1024..1_048_576 => format!("{} KiB", limit / 1024),

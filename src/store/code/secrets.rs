@@ -25,7 +25,7 @@ const NAMES: [&str; 15] = [
 ];
 
 /// The names that look like secrets.
-pub(super) struct Secrets(GlobSet);
+pub(in crate::store) struct Secrets(GlobSet);
 
 impl Secrets {
     /// The usual ones, and `more` globs.

@@ -45,7 +45,7 @@ pub struct Talk<'a> {
 }
 
 /// What git said, and whether it did what it was asked.
-pub(super) struct Said {
+pub(in crate::store) struct Said {
     pub stdout: Vec<u8>,
     /// What went to standard error, without progress.
     pub stderr: String,
@@ -68,12 +68,17 @@ impl Said {
 
 impl Talk<'_> {
     /// Runs git with this input; it is not an error here if git fails.
-    pub(super) fn run(&self, git: &mut Command, input: &[u8]) -> Result<Said> {
+    pub(in crate::store) fn run(&self, git: &mut Command, input: &[u8]) -> Result<Said> {
         self.run_within(git, input, None)
     }
 
     /// The same; no file that git writes may become larger than `size_max`.
-    pub(super) fn run_within(&self, git: &mut Command, input: &[u8], size_max: Option<u64>) -> Result<Said> {
+    pub(in crate::store) fn run_within(
+        &self,
+        git: &mut Command,
+        input: &[u8],
+        size_max: Option<u64>,
+    ) -> Result<Said> {
         // What the user set stands; else git asks on the terminal if somebody is there.
         if self.is_attended && std::env::var_os("GIT_TERMINAL_PROMPT").is_none() {
             git.env_remove("GIT_TERMINAL_PROMPT");

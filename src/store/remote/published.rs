@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
-use crate::store::snapshot::{AUTHOR, MESSAGE};
+use crate::store::code::snapshot::{AUTHOR, MESSAGE};
 use crate::store::{Oid, Store, object_id, output_of, output_with_input};
 
 /// A commit in one line.

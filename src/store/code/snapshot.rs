@@ -13,20 +13,20 @@ use gix::objs::{Kind, TreeRefIter};
 
 use crate::run::attempt::{Code, CodeFile, LeftOut};
 use crate::run::value::Value;
+use crate::store::code::patch_id::PatchId;
+use crate::store::code::secrets::Secrets;
+use crate::store::code::status::{Change, Entry, Status};
+use crate::store::code::untracked::{Left, bytes};
 use crate::store::commit::{Words, commit_data};
 use crate::store::objects::Object;
-use crate::store::patch_id::PatchId;
 use crate::store::platform::path_of;
-use crate::store::quarantine::Quarantine;
-use crate::store::secrets::Secrets;
-use crate::store::status::{Change, Entry, Status};
-use crate::store::untracked::{Left, bytes};
+use crate::store::remote::quarantine::Quarantine;
 use crate::store::{SnapshotLimits, Store, object_id, output_of, output_with_input};
 
 /// Who makes snapshots, whoever runs them: the same state is the same commit.
-pub(super) const AUTHOR: &str = "git-xtrack <git-xtrack@localhost>";
+pub(in crate::store) const AUTHOR: &str = "git-xtrack <git-xtrack@localhost>";
 /// What they say.
-pub(super) const MESSAGE: &str = "Snapshot of the work tree";
+pub(in crate::store) const MESSAGE: &str = "Snapshot of the work tree";
 /// Their date where there is no HEAD to take it from: the first second of 2000.
 const UNBORN_SECONDS: i64 = 946_684_800;
 

@@ -14,10 +14,10 @@ use crate::store::{Oid, Store, random_name};
 
 const PREFIX: &str = "tmp-";
 /// When nobody can still be at work with something.
-pub(super) const LEFT_OVER_AGE: Duration = Duration::from_secs(24 * 3600);
+pub(in crate::store) const LEFT_OVER_AGE: Duration = Duration::from_secs(24 * 3600);
 
 /// A temporary folder with an object folder in it.
-pub(super) struct Quarantine {
+pub(in crate::store) struct Quarantine {
     folder: PathBuf,
     alternates: Vec<u8>,
 }
@@ -157,7 +157,7 @@ fn in_quotes(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The files in a folder, with their sizes.
-pub(super) fn files_in(folder: &Path) -> impl Iterator<Item = (PathBuf, u64)> {
+pub(in crate::store) fn files_in(folder: &Path) -> impl Iterator<Item = (PathBuf, u64)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?.len())))
 }

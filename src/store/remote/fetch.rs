@@ -12,10 +12,10 @@ use gix::ObjectId;
 use crate::human;
 use crate::store::bases::Bases;
 use crate::store::platform::{sync_dir, sync_file};
-use crate::store::quarantine::{LEFT_OVER_AGE, Quarantine, files_in};
 use crate::store::remote::Remote;
-use crate::store::transport::Talk;
-use crate::store::unsound::Unsound;
+use crate::store::remote::quarantine::{LEFT_OVER_AGE, Quarantine, files_in};
+use crate::store::remote::transport::Talk;
+use crate::store::remote::unsound::Unsound;
 use crate::store::{Oid, Store, object_id, output_with_input};
 
 /// How many fetches are made to find out which of many runs a remote cannot give.
@@ -161,7 +161,7 @@ impl Store {
     }
 
     /// The same repository with other objects: those in a folder that names this one's as its alternate.
-    pub(super) fn with_objects(&self, objects: &Path) -> Result<Store> {
+    pub(in crate::store) fn with_objects(&self, objects: &Path) -> Result<Store> {
         let mut repository = self.repository.clone();
         let handle = gix::odb::at(objects, self.hash_kind()).context("cannot look at what came")?;
         repository.objects = gix::odb::memory::Proxy::new(handle, self.hash_kind());

@@ -8,9 +8,9 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::run::id::RunId;
-use crate::store::quarantine::Quarantine;
 use crate::store::remote::Remote;
-use crate::store::transport::Talk;
+use crate::store::remote::quarantine::Quarantine;
+use crate::store::remote::transport::Talk;
 use crate::store::{Oid, Store, output_of};
 
 /// An ssh that asks nothing and notices when the other side has gone.
