@@ -34,9 +34,10 @@ pub fn pushed(pushed: &Pushed, remote: &str, is_dry: bool) -> Vec<String> {
     ];
     let runs = human::count(pushed.landed.len(), "run");
     lines.push(match (pushed.landed.is_empty(), is_dry) {
-        (true, _) if pushed.refused.is_empty() && pushed.behind.is_empty() => {
-            format!("'{remote}' has all of it already")
-        }
+        (true, _) if pushed.refused.is_empty() && pushed.behind.is_empty() => match pushed.same {
+            0 => "there are no runs here to push".to_owned(),
+            _ => format!("'{remote}' has all of it already"),
+        },
         (true, _) => format!("nothing went to '{remote}'"),
         (false, true) => format!("would push {runs} to '{remote}': {}", listed(&parts)),
         (false, false) => format!("pushed {runs} to '{remote}': {}", listed(&parts)),
