@@ -157,7 +157,7 @@ fn short_forms_take_questions_and_names_narrow_them() {
     repo.xtrack(&["rm", "b", "c", "--where", "has tag good"]).ok();
     assert_eq!(repo.xtrack(&["log", "--oneline"]).stdout.lines().count(), 2);
     let output = repo.xtrack(&["restore", "--where", "x = 'b'"]).ok();
-    assert!(output.stderr.starts_with("edited "), "{}", output.stderr);
+    assert!(output.stderr.starts_with("restored "), "{}", output.stderr);
     assert_eq!(repo.xtrack(&["log", "--oneline"]).stdout.lines().count(), 3);
     let shown = repo.xtrack(&["show", "--where", "x = 'c'", "--format", "{{ name }}"]).ok().stdout;
     assert_eq!(shown.trim(), "c");
