@@ -59,6 +59,7 @@ fn deleting_is_undone_and_hiding_stays_here() {
     repo.xtrack(&["record", "--name", "a"]);
     assert_eq!(repo.xtrack(&["rm", "a"]).code, 0);
     assert_eq!(repo.xtrack(&["log", "--json"]).stdout, "[]\n");
+    assert!(repo.xtrack(&["log"]).stderr.contains("`git xtrack log --deleted` lists what can come back"));
     assert!(repo.xtrack(&["log", "--deleted"]).stdout.contains('a'));
     assert_eq!(repo.xtrack(&["restore", "a"]).code, 0);
     assert_ne!(repo.xtrack(&["log", "--json"]).stdout, "[]\n");

@@ -344,7 +344,11 @@ impl List<'_> {
 
     fn say_none(&self) -> Result<()> {
         let is_narrowed = self.args.is_narrowed(self.look) || self.selected.total > 0;
-        self.session.note(if is_narrowed { "no runs match" } else { NO_RUNS });
+        self.session.note(match is_narrowed {
+            true => "no runs match",
+            false if self.tracker.store.run_tips()?.is_empty() => NO_RUNS,
+            false => NONE_SHOWN,
+        });
         Ok(())
     }
 
@@ -405,3 +409,4 @@ fn field_of_series(content: &Content) -> Option<&Field> {
 
 const NO_RUNS: &str =
     "no runs yet: record one with `git xtrack record -- python train.py`, see `git xtrack help record`";
+const NONE_SHOWN: &str = "no runs are shown: those here are deleted, hidden or purged; `git xtrack log --deleted` lists what can come back";
