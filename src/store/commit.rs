@@ -88,14 +88,25 @@ impl Store {
         let parents: Vec<ObjectId> = base.into_iter().collect();
         let by = self.identity().to_string();
         let words = Words { parents: &parents, by, seconds: write.at.seconds(), message: write.message };
-        let mut data = commit_data(&root, &words)?;
+        let tip = self.push_commit(&root, &words, &mut objects)?;
+        Ok(Composed { name, expected, tip, objects })
+    }
+
+    /// Adds the commit of a tree to the objects it needs, signed if the user wants that; its id.
+    pub(super) fn push_commit(
+        &self,
+        root: &ObjectId,
+        words: &Words<'_>,
+        objects: &mut Vec<Object>,
+    ) -> Result<ObjectId> {
+        let mut data = commit_data(root, words)?;
         if self.config_bool("commit.gpgsign") {
-            data = self.signed(&root, &objects, &words).unwrap_or(data);
+            data = self.signed(root, objects, words).unwrap_or(data);
         }
         let commit = Object::new(self.hash_kind(), Kind::Commit, data)?;
         let tip = commit.id;
         objects.push(commit);
-        Ok(Composed { name, expected, tip, objects })
+        Ok(tip)
     }
 
     /// The root tree of these blobs; the trees of it are put into `objects`.

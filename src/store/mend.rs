@@ -9,12 +9,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use gix::objs::Kind;
 
 use crate::error::Problem;
 use crate::run::id::{RunId, Time};
-use crate::store::commit::{Composed, Words, commit_data};
-use crate::store::objects::Object;
+use crate::store::commit::{Composed, Words};
 use crate::store::platform::sync_dir;
 use crate::store::remote::quarantine::LEFT_OVER_AGE;
 use crate::store::{Content, Moved, Oid, Store, failed, object_id};
@@ -41,13 +39,7 @@ impl Store {
         let expected = object_id(self, rewrite.tip)?;
         let (parents, by) = ([expected], self.identity().to_string());
         let words = Words { parents: &parents, by, seconds: rewrite.at.seconds(), message: rewrite.message };
-        let mut data = commit_data(&root, &words)?;
-        if self.config_bool("commit.gpgsign") {
-            data = self.signed(&root, &objects, &words).unwrap_or(data);
-        }
-        let commit = Object::new(self.hash_kind(), Kind::Commit, data)?;
-        let tip = commit.id;
-        objects.push(commit);
+        let tip = self.push_commit(&root, &words, &mut objects)?;
         let composed = Composed { name: self.run_ref(rewrite.id), expected: Some(expected), tip, objects };
         let mut written = self.write_together(vec![Ok(composed)])?;
         written.pop().context("one was written")?
